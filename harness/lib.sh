@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced by every script of the harness: where things are, how a step shows
+# itself, and how an error is told.
+#
+# A step runs one command with its output in a log.  While it runs, its name,
+# the time it has taken and its last line of output are shown (rewritten in
+# place on a terminal, once every 30 seconds elsewhere).  When it fails, one
+# line names the step and the log.
+
+set -eu -o pipefail
+umask 022
+export LC_ALL=C
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=${BUILD:-$top/build}
+linux=$build/linux
+logs=$build/logs
+jobs=${JOBS:-$(nproc)}
+mkdir -p "$build" "$logs" || exit 1
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# show_step NAME SECONDS TEXT: one progress line
+show_step() {
+	if [ -t 2 ]; then
+		printf '\r\033[K%s: %ss %.60s' "$1" "$2" "$3" >&2
+	else
+		say "$1: ${2}s $3"
+	fi
+}
+
+# last_line LOG: what the command said last, safe to print
+last_line() {
+	tail -c 400 "$1" 2>/dev/null | tr '\r' '\n' | grep -a . | tail -n 1 |
+		tr -dc '[:print:]' || true
+}
+
+# step NAME LOG COMMAND...: run COMMAND with its output in $logs/LOG
+step() {
+	local name=$1 log=$logs/$2 begin=$SECONDS next=30 pid status=0
+	shift 2
+	"$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		if [ -t 2 ]; then
+			show_step "$name" $((SECONDS - begin)) "$(last_line "$log")"
+		elif [ $((SECONDS - begin)) -ge $next ]; then
+			show_step "$name" $((SECONDS - begin)) "$(last_line "$log")"
+			next=$((next + 30))
+		fi
+	done
+	wait "$pid" || status=$?
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	if [ $status -ne 0 ]; then
+		if grep -aq 'No space left on device' "$log"; then
+			say "error: $name: the disk is full; log: $log"
+		else
+			say "error: $name failed: $(last_line "$log"); log: $log"
+		fi
+		return $status
+	fi
+	say "$name: done in $((SECONDS - begin))s"
+}
