@@ -71,9 +71,9 @@ expression e;
 expression list es;
 @@
 (
-- e || mmu_notifier_test_young(es)
-+ e
+  e
+- || mmu_notifier_test_young(es)
 |
-- e | mmu_notifier_test_young(es)
-+ e
+  e
+- | mmu_notifier_test_young(es)
 )

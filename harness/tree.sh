@@ -123,19 +123,21 @@ sources() {
 	(cd "$top/$1" && find . -mindepth 2 -type f -path "$2" -printf '%P\n' | sort)
 }
 
-# apply_all DIR: applies the files named on standard input
+# apply_all DIR: applies the files named on standard input, one a line, "A -> B"
+# for one that goes to another path
 apply_all() {
-	local path
-	while read -r path; do
+	local path arrow target
+	while read -r path arrow target; do
 		echo "$path"
 		[ -f "$top/$1/$path" ] || die "$path: no such file in the project"
-		"$top/harness/apply.sh" "$linux" "$top/$1/$path" "$path"
+		"$top/harness/apply.sh" "$linux" "$top/$1/$path" "${target:-$path}"
 	done
 }
 
 # A file of series/ is a commit message, a line "Files:", and the files.
 message_of() { sed '/^Files:$/,$d' "$1"; }
 files_of() { sed '1,/^Files:$/d' "$1" | grep -v '^#' | grep . ; }
+contents_of() { files_of "$1" | (cd "$top"; cut -d ' ' -f 1 | xargs cat); }
 
 apply_patch() {
 	files_of "$1" | apply_all .
@@ -202,7 +204,7 @@ base=$head
 
 count=0
 for patch in "$top"/series/[0-9]*; do
-	key=$( (echo "$key"; cat "$patch"; cd "$top"; files_of "$patch" | xargs cat) | hash)
+	key=$( (echo "$key"; cat "$patch"; contents_of "$patch") | hash)
 	advance "$key" "$(basename "$patch")" "$(message_of "$patch")" apply_patch "$patch"
 	count=$((count + 1))
 done

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # consumers.sh [SRC [OUT]]: compile, from SRC, every x86 subscriber that the
-# pristine kernel has outside the parts that the series rewrites, unmodified.
-# Only their objects are built.
+# pristine kernel has outside the parts that the series rewrites.  Only their
+# objects are built.  If SRC is a git tree, they must be the pristine ones.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -29,7 +29,7 @@ users() {
 	local includes=("${@/#/--include=*.}")
 
 	(cd "$src" && grep -rlE "${includes[@]}" \
-		'\bmmu_(interval_)?notifier_' $places) | sort
+		'\bmmu_(notifier|interval)' $places) | sort
 }
 
 # configured: every line of the fragment must have taken effect, or a consumer
@@ -53,26 +53,37 @@ unmodified() {
 	[ -z "$changed" ] || { echo "modified: $changed"; return 1; }
 }
 
+# goals: the make goal of every consumer.  amdkfd/ has no rules of its own: it
+# is built as a part of amdgpu/.
+goals() {
+	users c | grep -Ev "$foreign" |
+		sed 's/c$/o/; s|/amdkfd/|/amdgpu/../amdkfd/|'
+}
+
 compile() {
-	local objects object
+	local goals goal
 
-	objects=$(users c | grep -Ev "$foreign" | sed 's/c$/o/')
-	# An object that this run cannot make must not be there afterwards.
-	kmake -j"$jobs" -k $objects ||
+	goals=$(goals)
+	kmake -j"$jobs" -k $goals ||
 		{ echo 'some consumer does not compile'; return 1; }
-	for object in $objects; do
-		[ -e "$out/$object" ] || { echo "not built: $object"; return 1; }
+	for goal in $goals; do
+		[ -e "$out/$goal" ] || { echo "not built: $goal"; return 1; }
 	done
-	echo "$(wc -w <<<"$objects") consumers compile unmodified"
+	echo "$(wc -w <<<"$goals") consumers compile unmodified"
 }
 
-main() {
-	mkdir -p "$out"
-	[ "$src" != "$linux" ] || unmodified
-	configured
-	compile
+check() {
+	mkdir -p "$out" || return 1
+	[ ! -e "$src/.git" ] || unmodified || return 1
+	configured && compile
 }
 
-# The log's last line is what a failed step shows.
-main >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
-tail -n 1 "$log"
+status=0
+check >"$log" 2>&1 || status=$?
+if [ $status -eq 0 ]; then
+	tail -n 1 "$log"
+else
+	grep -E 'error:|^(config|modified|not built):' "$log" >&2 ||
+		tail -n 5 "$log" >&2
+fi
+exit $status

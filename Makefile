@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+# The front door. Every verb is a target; what it needs, it makes.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup tree series kernel kunit check demo test clean
+
+help: ## list the targets
+	@echo 'Targets:'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='	' read -r name text; do \
+			printf '  %-10s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo 'Variables:'
+	@echo '  LINUX=DIR|TARBALL  the 6.12 kernel to start from (default: Debian'"'"'s linux-source-6.12)'
+	@echo '  BUILD=DIR          where everything is built (default: build)'
+	@echo '  JOBS=N             compile jobs (default: one per CPU)'
+
+setup: ## install the Debian packages that are missing, or say which
+	@harness/setup.sh
+
+tree: ## make the kernel tree build/linux: tags pristine, base, series
+	@harness/setup.sh
+	@harness/tree.sh
+
+series: ## write the series as mail in build/series, for git am
+	@harness/setup.sh
+	@harness/series.sh
+
+kernel: tree ## build the kernel of the emulated host
+	@harness/kernel.sh host
+
+kunit: tree ## run the KUnit tests under UML
+	@harness/kunit.sh
+
+check: tree ## static checks: parity, checkpatch, sparse, users of the API
+	@harness/check.sh
+
+demo: ## run a KVM guest larger than its host's RAM and see it swap
+	@harness/demo.sh
+
+test: ## run everything: checks, KUnit, boots, guests, KVM selftests
+	@harness/test.sh
+
+clean: ## remove build/
+	rm -rf build

@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# boot.sh [OPTION...] TEST [PARAMETER...]: boot a kernel in QEMU, which emulates
+# an AMD machine with SVM, and run the test TEST of harness/host/tests there.
+# Each PARAMETER goes on the kernel's command line.
+#
+#	-k KERNEL	the kernel built in $build/kernel-KERNEL (host)
+#	-i NAME		the initramfs $build/NAME.cpio.gz (initramfs)
+#	-l NAME		the console goes to $logs/NAME.log (boot-TEST)
+#	-m MIB		memory (256)
+#	-c CPUS		processors (2)
+#	-d MIB		size of the swap disk /dev/vda (0: there is none)
+#	-s MINUTES	silence on the console that counts as a hang (10)
+#	-q		do not show the results
+#
+# Succeeds when the test ended with status 0, none of its results is FAIL, the
+# machine powered itself off and the kernel complained of nothing.
+
+. "$(dirname "$0")/lib.sh"
+
+kernel=host initramfs=initramfs logname='' memory=256 cpus=2 disk=0 silence=10
+quiet=
+while getopts k:i:l:m:c:d:s:q option; do
+	case $option in
+	k) kernel=$OPTARG ;;
+	i) initramfs=$OPTARG ;;
+	l) logname=$OPTARG ;;
+	m) memory=$OPTARG ;;
+	c) cpus=$OPTARG ;;
+	d) disk=$OPTARG ;;
+	s) silence=$OPTARG ;;
+	q) quiet=1 ;;
+	*) die "usage: see the head of harness/boot.sh" ;;
+	esac
+done
+shift $((OPTIND - 1))
+[ $# -ge 1 ] || die "boot.sh: which test?"
+run=$1
+shift
+log=$logs/${logname:=boot-$run}.log
+bzimage=$build/kernel-$kernel/arch/x86/boot/bzImage
+image=$build/swap-$logname.img
+qemu=
+
+# What a kernel says when something went wrong.  Only lines with the kernel's
+# time stamp count: programs may use these words as they like.
+stamp='\[ *[0-9]+\.[0-9]{6}\]'
+bad='\b(BUG|WARNING|Oops|UBSAN|Kernel panic|Call Trace)\b|[Bb]ad (page|swap)'
+bad="$bad|hung task|blocked for more than|(soft|hard) lockup|detected stall"
+bad="$bad|kthread starved|general protection|[Uu]nable to handle|segfault"
+bad="$bad|refcount_t:|list_(add|del) corruption|I/O error|Out of memory|oom-kill"
+
+# complaints: the lines of the log that no healthy kernel prints
+complaints() { grep -aE "$stamp.*($bad)" "$log" || true; }
+
+finish() {
+	[ -z "$qemu" ] || kill "$qemu" 2>/dev/null || true
+	rm -f "$image"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+start_qemu() {
+	local args=(-accel tcg,thread=multi -cpu max,+svm,+npt -smp "$cpus"
+		-m "$memory" -display none -vga none -monitor none -nic none -no-reboot
+		-serial "file:$log" -kernel "$bzimage"
+		-initrd "$build/$initramfs.cpio.gz")
+	local params=(console=ttyS0 panic=-1 tsc=reliable "run=$run" "$@")
+
+	if [ "$disk" -gt 0 ]; then
+		rm -f "$image"
+		truncate -s "${disk}M" "$image"
+		# A full disk is an I/O error for the guest, not a silent stop.
+		args+=(-drive "file=$image,format=raw,if=virtio,cache=unsafe,werror=report,rerror=report")
+	fi
+	: >"$log"
+	qemu-system-x86_64 "${args[@]}" -append "${params[*]}" \
+		>"$log.qemu" 2>&1 </dev/null 9>&- &
+	qemu=$!
+}
+
+# watch: wait for QEMU to end; false when the console was silent for too long.
+# Silence and not the time it takes tells a hang from slow emulation.
+watch() {
+	local begin=$SECONDS spoke=$SECONDS next=30 size=0 now
+	while kill -0 "$qemu" 2>/dev/null; do
+		sleep 0.5
+		now=$(stat -c %s "$log")
+		if [ "$now" -ne "$size" ]; then
+			size=$now spoke=$SECONDS
+		elif [ $((SECONDS - spoke)) -ge $((silence * 60)) ]; then
+			return 1
+		fi
+		if [ -t 2 ] || [ $((SECONDS - begin)) -ge $next ]; then
+			show_step "$logname" $((SECONDS - begin)) "$(last_line "$log")"
+			next=$((SECONDS - begin + 30))
+		fi
+	done
+	return 0
+}
+
+fail() {
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	say "error: boot $logname: $*; log: $log"
+	exit 1
+}
+
+powered_off() { grep -aq 'reboot: Power down' "$log"; }
+
+[ -f "$bzimage" ] || die "boot.sh: kernel $kernel is not built: no $bzimage"
+[ -f "$build/$initramfs.cpio.gz" ] || die "boot.sh: no $build/$initramfs.cpio.gz"
+
+begin=$SECONDS
+start_qemu "$@"
+if ! watch; then
+	fail "hang: nothing on the console for $silence minutes after: $(last_line "$log")"
+fi
+status=0
+wait "$qemu" || status=$?
+qemu=
+[ ! -t 2 ] || printf '\r\033[K' >&2
+sed -i 's/\r$//' "$log"
+
+line=$(grep -am1 'Kernel panic' "$log" || true)
+[ -z "$line" ] || fail "panic: $line"
+[ $status -eq 0 ] || fail "QEMU failed: $(last_line "$log.qemu")"
+line=$(complaints | head -n 1)
+[ -z "$line" ] || fail "the kernel complains: $line"
+end=$(sed -n "s/^END $run //p" "$log" | tail -n 1)
+[ -n "$end" ] || fail "the test did not end: $(last_line "$log")"
+powered_off || fail "the machine stopped but did not power off"
+[ -n "$quiet" ] || sed -n 's/^RESULT //p' "$log"
+line=$(grep -a '^RESULT [^ ]* FAIL' "$log" | head -n 1 || true)
+[ -z "$line" ] || fail "${line#RESULT }"
+[ "$end" = 0 ] || fail "the test ended with status $end"
+grep -aq '^RESULT ' "$log" || fail "the test gave no result"
+say "boot $logname: done in $((SECONDS - begin))s"

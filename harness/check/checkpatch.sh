@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# checkpatch.sh TREE: each patch of the series passes checkpatch --strict.
+
+. "$(dirname "$0")/../lib.sh"
+
+tree=$1
+log=$logs/checkpatch.txt
+
+# FILE_PATH_CHANGES asks, about every new file, whether MAINTAINERS needs an
+# update.  The series' own entry there names directories and patterns, so the
+# answer is a question of the whole series, not of one patch.
+ignore=FILE_PATH_CHANGES
+
+count=0 bad=0
+: >"$log"
+for commit in $(git -C "$tree" rev-list --reverse base..series); do
+	count=$((count + 1))
+	if ! git -C "$tree" format-patch --stdout -1 "$commit" |
+	   (cd "$tree" && scripts/checkpatch.pl --strict --no-summary \
+		--ignore "$ignore" --root . -) >"$log.one" 2>&1; then
+		bad=$((bad + 1))
+		git -C "$tree" log -1 --format='== %s' "$commit"
+		cat "$log.one"
+	fi >>"$log"
+done
+rm -f "$log.one"
+
+[ $count -gt 0 ] || die 'checkpatch: no patch between base and series'
+if [ $bad -gt 0 ]; then
+	grep -E '^(==|ERROR|WARNING|CHECK)|^#[0-9]+: FILE' "$log" >&2
+	die "checkpatch: $bad of $count patches"
+fi
+echo "$count patches pass checkpatch --strict"

@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# kvm-selftests.sh MODE [SOURCE]: run the KVM selftests that the kernel tree
+# carries, those that touch guest memory, in the emulated host with KVM in MODE:
+#
+#	npt	nested paging, mapped by the TDP MMU
+#	shadow	shadow paging, kvm_amd.npt=0
+#	notdp	nested paging without the TDP MMU, kvm.tdp_mmu=0
+#
+# kvm-selftests.sh build [SOURCE]: only build what that needs.
+#
+# Prints one line for each test: "ok NAME", "FAIL NAME REASON" or "SKIP NAME
+# REASON".  ONLY=NAME runs one test alone.  The kernel is that of config "host".
+
+. "$(dirname "$0")/lib.sh"
+
+[ $# -ge 1 ] && [ $# -le 2 ] || die "usage: kvm-selftests.sh MODE [SOURCE]"
+mode=$1
+src=$(realpath -e "${2:-$linux}" 2>/dev/null) ||
+	die "kvm-selftests.sh: there is no kernel source at ${2:-$linux}"
+out=$build/kvm-selftests
+root=$out/root
+list=$top/harness/host/tests/kvm-selftests
+tools=$src/tools/testing/selftests/kvm
+
+# names: every test that the host is to report on
+names() {
+	echo mode
+	if [ -n "${ONLY:-}" ]; then
+		echo "$ONLY"
+	else
+		sed -n 's/^run \([^ ]*\) .*/\1/p' "$list"
+	fi
+}
+
+# programs: what the list runs, scripts included
+programs() {
+	sed -n '/^run /,/[^\\]$/p' "$list" | tr ' \t' '\n\n' |
+		grep -E '_test(\.sh)?$' | sort -u
+}
+
+# compiled: the programs that need compiling
+compiled() { programs | sed 's/\.sh$//' | sort -u; }
+
+headers() {
+	make -C "$src" O="$out/headers" ARCH=x86_64 -j"$jobs" headers
+}
+
+compile() {
+	make -C "$tools" -j"$jobs" CC="ccache gcc" OUTPUT="$out/obj" \
+		LDFLAGS="-static -pthread -no-pie" \
+		KHDR_INCLUDES="-isystem $out/headers/usr/include" \
+		$(compiled | sed "s|^|$out/obj/|")
+}
+
+# overlay: what goes on top of the host's root directory
+overlay() {
+	local p
+	rm -rf "$root"
+	mkdir -p "$root/kvm-selftests/x86_64" "$root/etc"
+	for p in $(compiled); do
+		strip -o "$root/kvm-selftests/$p" "$out/obj/$p"
+	done
+	for p in $(programs | grep '\.sh$'); do
+		cp "$tools/$p" "$root/kvm-selftests/$p"
+	done
+	# The scripts ask whoami.
+	echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
+}
+
+build_all() {
+	mkdir -p "$out"
+	exec 8>"$out/.lock"
+	flock 8
+	step "KVM selftests: kernel headers" kvm-selftests-headers.log headers
+	step "KVM selftests: compile" kvm-selftests-build.log compile
+	overlay
+	"$top/harness/initramfs.sh" -o kvm-selftests "$root" >&2
+}
+
+# parameters: what makes a host of this mode.  The host ends at a multiple of
+# 64 pages (mem=), as the bitmap of idle pages can't be read beyond.
+parameters() {
+	echo "mem=2040M mode=$mode"
+	case $mode in
+	npt)	echo "kvm_amd.npt=1 kvm.tdp_mmu=1" ;;
+	shadow)	echo "kvm_amd.npt=0" ;;
+	notdp)	echo "kvm_amd.npt=1 kvm.tdp_mmu=0" ;;
+	esac
+	[ -z "${ONLY:-}" ] || echo "only=$ONLY"
+}
+
+boot() {
+	"$top/harness/boot.sh" -q -i kvm-selftests -l "$logname" -m 2048 \
+		kvm-selftests $(parameters) 2>&1 | tee "$out/$mode.err" >&2
+}
+
+# section NAME: the part of the console log that is about a test, in a file
+section() {
+	local file=$logs/$logname/$1.log
+	sed -n "/^=== $1: /,/^RESULT $1 /p" "$log" >"$file"
+	[ -s "$file" ] || file=$log
+	echo "$file"
+}
+
+# report: one line for each test; false when one has failed
+report() {
+	local name kind text status=0
+	mkdir -p "$logs/$logname"
+	for name in $(names); do
+		read -r kind text < <(sed -n "s/^RESULT $name //p" "$log") || true
+		case ${kind:-} in
+		PASS)	echo "ok $name" ;;
+		SKIP)	echo "SKIP $name ${text:-it gives no reason}" ;;
+		*)	echo "FAIL $name ${text:-no result};" \
+				"log: $(section "$name")"
+			status=1 ;;
+		esac
+	done
+	return $status
+}
+
+# report_host STATUS: did the host itself do well, whatever its tests did?
+report_host() {
+	local text
+	text=$(sed -n 's/^.*error: boot [^:]*: //p' "$out/$mode.err" | tail -n 1)
+	if [ "$1" -eq 0 ] || [[ $text =~ ^[a-z0-9_-]+\ FAIL\  ]]; then
+		echo "ok host"
+		return 0
+	fi
+	echo "FAIL host ${text:-boot.sh ended with status $1; log: $log}"
+	return 1
+}
+
+case $mode in
+build)	build_all; exit 0 ;;
+npt|shadow|notdp) ;;
+*)	die "kvm-selftests.sh: no mode named $mode" ;;
+esac
+
+logname=kvm-selftests-$mode
+log=$logs/$logname.log
+build_all
+status=0
+boot || status=$?
+result=0
+report || result=1
+report_host $status || result=1
+exit $result

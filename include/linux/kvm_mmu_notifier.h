@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __LINUX_KVM_MMU_NOTIFIER_H
+#define __LINUX_KVM_MMU_NOTIFIER_H
+
+#include <linux/kvm_host.h>
+
+#ifdef CONFIG_KVM_GENERIC_MMU_NOTIFIER
+
+/*
+ * KVM holds no reference on the pages a guest can reach.  What keeps a guest
+ * away from a page that the host has given to somebody else is a protocol
+ * between two sides, which meet under mmu_lock:
+ *
+ *	invalidation			page fault
+ *
+ *	lock mmu_lock			seq = mmu_invalidate_sample()
+ *	kvm_mmu_invalidate_begin()	look up the pfn, which may sleep
+ *	kvm_mmu_invalidate_range_add()	lock mmu_lock
+ *	zap, flush TLBs			if (mmu_invalidate_retry_gfn(seq))
+ *	unlock mmu_lock				forget the pfn, start over
+ *	the mm changes			set the spte
+ *	lock mmu_lock			unlock mmu_lock
+ *	kvm_mmu_invalidate_end()
+ *	unlock mmu_lock
+ *
+ * A fault whose spte is set before begin is seen by the zap.  One that comes
+ * later, but before end, finds the invalidation in progress.  One that comes
+ * after end finds another sequence number than the one it sampled, unless it
+ * sampled after end: then its lookup saw the mm as it was changed.
+ *
+ * Changes of memory attributes and of guest_memfd files go the same way.
+ */
+
+/* What a change of guest memory is about, as far as a handler needs it. */
+union kvm_mmu_notifier_arg {
+	unsigned long attributes;
+};
+
+/* Which mappings of a gfn are meant; neither bit means both kinds. */
+enum kvm_gfn_range_filter {
+	KVM_FILTER_SHARED		= BIT(0),
+	KVM_FILTER_PRIVATE		= BIT(1),
+};
+
+/**
+ * struct kvm_gfn_range - guest memory that a handler is to act upon
+ * @slot: the memslot, which holds all of the range
+ * @start: the first gfn
+ * @end: the gfn behind the last
+ * @arg: what the change is about
+ * @attr_filter: which mappings are meant
+ * @may_block: the handler may drop mmu_lock and sleep
+ */
+struct kvm_gfn_range {
+	struct kvm_memory_slot *slot;
+	gfn_t start;
+	gfn_t end;
+	union kvm_mmu_notifier_arg arg;
+	enum kvm_gfn_range_filter attr_filter;
+	bool may_block;
+};
+
+/*
+ * The architecture's handlers, called with mmu_lock held for write.  The first
+ * returns whether TLBs must be flushed, the others whether the range is young.
+ */
+bool kvm_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
+bool kvm_age_gfn(struct kvm *kvm, struct kvm_gfn_range *range);
+bool kvm_test_age_gfn(struct kvm *kvm, struct kvm_gfn_range *range);
+
+#ifdef CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES
+bool kvm_arch_pre_set_memory_attributes(struct kvm *kvm,
+					struct kvm_gfn_range *range);
+#endif
+
+void kvm_mmu_invalidate_begin(struct kvm *kvm);
+void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end);
+void kvm_mmu_invalidate_end(struct kvm *kvm);
+bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
+
+/**
+ * mmu_invalidate_running() - is any guest memory being invalidated?
+ * @kvm: the VM, whose mmu_lock the caller holds
+ *
+ * For mappings made on the side, without a sequence number of their own.
+ */
+static inline bool mmu_invalidate_running(struct kvm *kvm)
+{
+	lockdep_assert_held(&kvm->mmu_lock);
+	return unlikely(kvm->mmu_invalidate_in_progress);
+}
+
+/**
+ * mmu_invalidate_sample() - begin the lookup of a pfn
+ * @kvm: the VM
+ *
+ * Return: the sequence number to hand to mmu_invalidate_retry() or
+ * mmu_invalidate_retry_gfn() before what was looked up is used.
+ */
+static inline unsigned long mmu_invalidate_sample(struct kvm *kvm)
+{
+	unsigned long seq = READ_ONCE(kvm->mmu_invalidate_seq);
+
+	/*
+	 * No part of the lookup may come before the sample.  Pairs with the
+	 * page table lock and mmu_lock, which put a change of the mm in front
+	 * of the sequence number that kvm_mmu_invalidate_end() gives it.
+	 */
+	smp_rmb();
+	return seq;
+}
+
+/**
+ * mmu_invalidate_retry() - may the pfn that was looked up be stale?
+ * @kvm: the VM
+ * @mmu_seq: what mmu_invalidate_sample() returned before the lookup
+ *
+ * The caller holds mmu_lock, or, in an architecture that maps pages under finer
+ * locks, one that its kvm_unmap_gfn_range() takes for the same page.
+ *
+ * Return: non-zero if the lookup has to be done again.
+ */
+static inline int mmu_invalidate_retry(struct kvm *kvm, unsigned long mmu_seq)
+{
+	if (unlikely(READ_ONCE(kvm->mmu_invalidate_in_progress)))
+		return 1;
+	/*
+	 * Pairs with the smp_wmb() in kvm_mmu_invalidate_end(): who doesn't
+	 * see an invalidation in progress any more sees its sequence number.
+	 * mmu_lock would do as well, but not every caller holds it.
+	 */
+	smp_rmb();
+	return READ_ONCE(kvm->mmu_invalidate_seq) != mmu_seq;
+}
+
+/**
+ * mmu_invalidate_retry_gfn() - may the pfn looked up for a gfn be stale?
+ * @kvm: the VM, whose mmu_lock the caller holds
+ * @mmu_seq: what mmu_invalidate_sample() returned before the lookup
+ * @gfn: the guest frame
+ *
+ * As mmu_invalidate_retry(), but an invalidation in progress counts only if it
+ * may cover @gfn.
+ *
+ * Return: non-zero if the lookup has to be done again.
+ */
+static inline int mmu_invalidate_retry_gfn(struct kvm *kvm,
+					   unsigned long mmu_seq, gfn_t gfn)
+{
+	lockdep_assert_held(&kvm->mmu_lock);
+
+	if (mmu_invalidate_running(kvm)) {
+		gfn_t start = kvm->mmu_invalidate_range_start;
+		gfn_t end = kvm->mmu_invalidate_range_end;
+
+		/* Somebody dropped mmu_lock between begin and range_add. */
+		if (WARN_ON_ONCE(start == INVALID_GPA || end == INVALID_GPA))
+			return 1;
+
+		if (gfn >= start && gfn < end)
+			return 1;
+	}
+
+	return kvm->mmu_invalidate_seq != mmu_seq;
+}
+
+/**
+ * mmu_invalidate_retry_gfn_unsafe() - guess what mmu_invalidate_retry_gfn()
+ * will say
+ * @kvm: the VM
+ * @mmu_seq: what mmu_invalidate_sample() returned
+ * @gfn: the guest frame
+ *
+ * Takes no lock and errs both ways: it saves a fault the way to mmu_lock that
+ * it would make in vain, and never stands in for the check under it.
+ *
+ * Return: whether the fault had better start over right away.
+ */
+static inline bool mmu_invalidate_retry_gfn_unsafe(struct kvm *kvm,
+						   unsigned long mmu_seq,
+						   gfn_t gfn)
+{
+	/*
+	 * A caller that loops must come to see the end of what it waits for,
+	 * so progress and sequence are read every time.  A stale range does no
+	 * harm: it can only matter while an invalidation is in progress.
+	 */
+	if (unlikely(READ_ONCE(kvm->mmu_invalidate_in_progress)) &&
+	    gfn >= kvm->mmu_invalidate_range_start &&
+	    gfn < kvm->mmu_invalidate_range_end)
+		return true;
+
+	return READ_ONCE(kvm->mmu_invalidate_seq) != mmu_seq;
+}
+
+#endif /* CONFIG_KVM_GENERIC_MMU_NOTIFIER */
+
+#endif /* __LINUX_KVM_MMU_NOTIFIER_H */

@@ -1,0 +1,771 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * MMU notifiers: whoever keeps translations of its own for a process's
+ * addresses is told before the process's page tables change.
+ *
+ * A secondary MMU (KVM, a GPU, a NIC with on-demand paging, a remote mapper)
+ * subscribes to an mm in one of two ways:
+ *
+ *  - struct mmu_notifier hears of every change in the whole address space;
+ *  - struct mmu_interval_notifier hears of changes in one range of it, and
+ *    comes with a sequence count for the race against its own page lookup.
+ *
+ * Either way it drops its translations and flushes its TLB when it is told to,
+ * and needs no page reference in the meantime.
+ *
+ * As long as no mm in the system has a subscription, every hook below is a
+ * no-op behind a static key.
+ *
+ * See Documentation/mm/mmu_notifier.rst.
+ */
+#ifndef _LINUX_MMU_NOTIFIER_H
+#define _LINUX_MMU_NOTIFIER_H
+
+#include <linux/bits.h>
+#include <linux/interval_tree.h>
+#include <linux/jump_label_ratelimit.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/mm_types.h>
+#include <linux/mmap_lock.h>
+#include <linux/spinlock.h>
+#include <linux/srcu.h>
+
+struct mmu_interval_notifier;
+struct mmu_notifier;
+struct mmu_notifier_range;
+struct mmu_notifier_subscriptions;
+
+/**
+ * enum mmu_notifier_event - why a range is invalidated
+ * @MMU_NOTIFY_UNMAP: the mapping goes away: munmap(), or mremap() moves it
+ * @MMU_NOTIFY_CLEAR: page table entries are cleared or point to another page
+ *	afterwards: reclaim, copy on write, madvise(), THP split, and so on
+ * @MMU_NOTIFY_PROTECTION_VMA: mprotect() gives the whole range one new
+ *	protection; the pages stay
+ * @MMU_NOTIFY_PROTECTION_PAGE: single pages change between read-only and
+ *	writable; the page tables say which
+ * @MMU_NOTIFY_SOFT_DIRTY: soft-dirty bits are reset: same pages, same
+ *	protection, but the next write must fault
+ * @MMU_NOTIFY_RELEASE: the address space is gone; only interval subscriptions
+ *	see it, a struct mmu_notifier has its release() instead
+ * @MMU_NOTIFY_MIGRATE: pages move to or from device memory; a driver that finds
+ *	its own pgmap owner in range->owner may ignore it
+ * @MMU_NOTIFY_EXCLUSIVE: a device gains exclusive access (range->owner is what
+ *	make_device_exclusive_range() was given) or loses it (owner is NULL)
+ */
+enum mmu_notifier_event {
+	MMU_NOTIFY_UNMAP = 0,
+	MMU_NOTIFY_CLEAR,
+	MMU_NOTIFY_PROTECTION_VMA,
+	MMU_NOTIFY_PROTECTION_PAGE,
+	MMU_NOTIFY_SOFT_DIRTY,
+	MMU_NOTIFY_RELEASE,
+	MMU_NOTIFY_MIGRATE,
+	MMU_NOTIFY_EXCLUSIVE,
+};
+
+/* In mmu_notifier_range::flags: the callbacks may sleep. */
+#define MMU_NOTIFIER_RANGE_BLOCKABLE	BIT(0)
+
+/**
+ * struct mmu_notifier_ops - what a subscriber to a whole mm implements
+ *
+ * Every callback is optional.  Callbacks run inside an SRCU read section that
+ * belongs to the mm, and with locks of the mm held (mmap_lock, reverse map
+ * locks or, where noted, page table locks): they must not take those, and must
+ * not register or unregister anything on the same mm.  mmu_notifier_put() is
+ * allowed.
+ */
+struct mmu_notifier_ops {
+	/**
+	 * @release: the address space dies, or the subscriber unregisters.
+	 *
+	 * Runs exactly once for a registered subscriber that does not leave
+	 * through mmu_notifier_put(), and before any page of the mm is freed.
+	 * It must drop every translation and see to it that none is set up
+	 * again: no invalidation is delivered from here on.  That includes what
+	 * the hardware may do on its own, such as speculative accesses through
+	 * another cache attribute.  It may run in parallel with every other
+	 * callback.  Without it, nothing may reach the pages through the
+	 * secondary MMU by the time the last user of the mm is gone.  May
+	 * sleep.
+	 */
+	void (*release)(struct mmu_notifier *subscription,
+			struct mm_struct *mm);
+
+	/**
+	 * @clear_flush_young: test and clear the accessed bit of every
+	 * translation in [start, end), and flush the secondary TLB so that the
+	 * next access sets it again.
+	 *
+	 * Where the hardware has no accessed bit, the translations may be
+	 * dropped instead, and their having existed counts as an access.  The
+	 * range is larger than a page when the primary MMU maps a huge one.
+	 * Runs under a page table lock: must not sleep.  Returns whether there
+	 * was an access.
+	 */
+	int (*clear_flush_young)(struct mmu_notifier *subscription,
+				 struct mm_struct *mm,
+				 unsigned long start,
+				 unsigned long end);
+
+	/**
+	 * @clear_young: as @clear_flush_young, but the TLB may keep stale
+	 * accessed bits; for ageing that wants a cheap estimate.
+	 */
+	int (*clear_young)(struct mmu_notifier *subscription,
+			   struct mm_struct *mm,
+			   unsigned long start,
+			   unsigned long end);
+
+	/**
+	 * @test_young: has @address been accessed since its bit was last
+	 * cleared?  Changes nothing.  Must not sleep.
+	 */
+	int (*test_young)(struct mmu_notifier *subscription,
+			  struct mm_struct *mm,
+			  unsigned long address);
+
+	/**
+	 * @invalidate_range_start: the page tables in the range are about to
+	 * change.
+	 *
+	 * On return no translation of the range may be in use anywhere, and
+	 * until the matching @invalidate_range_end none may be set up.  When it
+	 * is called every page of the range is still mapped and referenced.
+	 * Ranges nest and overlap, in one thread and between threads.
+	 *
+	 * A subscriber that does hold page references may drop them here or in
+	 * @invalidate_range_end; a reference that is dropped there keeps the
+	 * page from being freed until then.
+	 *
+	 * May sleep if mmu_notifier_range_blockable() says so.  Else it must
+	 * return -EAGAIN, with nothing done, where it would have to sleep;
+	 * subscribers that were told earlier get their @invalidate_range_end,
+	 * this one does not.  Returns 0 in every other case.
+	 */
+	int (*invalidate_range_start)(struct mmu_notifier *subscription,
+				      const struct mmu_notifier_range *range);
+
+	/**
+	 * @invalidate_range_end: the page tables have changed and the pages
+	 * that were unmapped may have been freed.
+	 *
+	 * Called once for each @invalidate_range_start that returned 0, with
+	 * the same range.
+	 */
+	void (*invalidate_range_end)(struct mmu_notifier *subscription,
+				     const struct mmu_notifier_range *range);
+
+	/**
+	 * @arch_invalidate_secondary_tlbs: flush [start, end) from a TLB that
+	 * is filled from the CPU's own page tables.
+	 *
+	 * Called by the architecture where it flushes the CPU's TLBs, possibly
+	 * under a page table lock: must not sleep.  Excludes
+	 * @invalidate_range_start and @invalidate_range_end: a device that
+	 * walks the CPU's page tables has no translations but its TLB's.
+	 */
+	void (*arch_invalidate_secondary_tlbs)(struct mmu_notifier *subscription,
+					       struct mm_struct *mm,
+					       unsigned long start,
+					       unsigned long end);
+
+	/**
+	 * @alloc_notifier: make the subscription that mmu_notifier_get() did
+	 * not find.  Called with mmap_lock held for writing.  Returns it, or an
+	 * ERR_PTR().
+	 */
+	struct mmu_notifier *(*alloc_notifier)(struct mm_struct *mm);
+
+	/**
+	 * @free_notifier: free what @alloc_notifier made.  Called after the
+	 * last mmu_notifier_put() and after the last callback, from an SRCU
+	 * callback: must not sleep.
+	 */
+	void (*free_notifier)(struct mmu_notifier *subscription);
+};
+
+/**
+ * struct mmu_notifier - a subscription to a whole mm
+ * @hlist: entry in the mm's list; under the mm's subscription lock and SRCU
+ * @ops: set by the subscriber before it registers
+ * @mm: the mm, pinned with mmgrab() as long as the subscription lives
+ * @rcu: defers @ops->free_notifier() past the last callback
+ * @users: references of mmu_notifier_get(); under the subscription lock
+ * @serial: order of registration in the mm; larger is newer and heard first
+ * @released: someone has taken it on to call @ops->release(); under the
+ *	subscription lock
+ * @put_idx: what mmu_notifier_synchronize() waits for after the last put
+ *
+ * Only @ops is the subscriber's to set, and only @mm its to read.
+ */
+struct mmu_notifier {
+	struct hlist_node hlist;
+	const struct mmu_notifier_ops *ops;
+	struct mm_struct *mm;
+	struct rcu_head rcu;
+	unsigned int users;
+	bool released;
+	int put_idx;
+	unsigned long serial;
+};
+
+/**
+ * struct mmu_interval_notifier_ops - what a subscriber to a range implements
+ * @invalidate: the page tables in @range, which intersects the subscription,
+ *	are about to change.  Must take the lock under which the subscriber sets
+ *	up translations, call mmu_interval_set_seq() with @cur_seq, and drop all
+ *	translations of the range.  None may be set up for as long as
+ *	mmu_interval_read_retry() says so.  Returns true; or false, with nothing
+ *	done, if it would have to sleep and mmu_notifier_range_blockable() is
+ *	false.
+ */
+struct mmu_interval_notifier_ops {
+	bool (*invalidate)(struct mmu_interval_notifier *interval_sub,
+			   const struct mmu_notifier_range *range,
+			   unsigned long cur_seq);
+};
+
+/**
+ * struct mmu_interval_notifier - a subscription to a range of an mm
+ * @interval_tree: the range, and the place in the mm's tree; under the mm's
+ *	subscription lock
+ * @ops: the subscriber's callback
+ * @mm: the mm, pinned with mmgrab() as long as the subscription lives
+ * @deferred_item: entry in the list of changes that wait for the tree
+ * @invalidate_seq: sequence number of the last invalidation that hit; under
+ *	the subscriber's own lock
+ */
+struct mmu_interval_notifier {
+	struct interval_tree_node interval_tree;
+	const struct mmu_interval_notifier_ops *ops;
+	struct mm_struct *mm;
+	struct hlist_node deferred_item;
+	unsigned long invalidate_seq;
+};
+
+#ifdef CONFIG_MMU_NOTIFIER
+
+/**
+ * struct mmu_notifier_range - one invalidation, from start to end
+ * @mm: the address space
+ * @start: first address
+ * @end: first address behind it
+ * @flags: %MMU_NOTIFIER_RANGE_BLOCKABLE
+ * @event: why
+ * @owner: for %MMU_NOTIFY_MIGRATE and %MMU_NOTIFY_EXCLUSIVE, else NULL
+ */
+struct mmu_notifier_range {
+	struct mm_struct *mm;
+	unsigned long start;
+	unsigned long end;
+	unsigned int flags;
+	enum mmu_notifier_event event;
+	void *owner;
+};
+
+/* On while any mm has a subscription.  See arm() in mm/mmu_notifier.c. */
+extern struct static_key_false_deferred mmu_notifier_key;
+
+#ifdef CONFIG_LOCKDEP
+extern struct lockdep_map __mmu_notifier_invalidate_range_start_map;
+#endif
+
+int mmu_notifier_register(struct mmu_notifier *subscription,
+			  struct mm_struct *mm);
+int __mmu_notifier_register(struct mmu_notifier *subscription,
+			    struct mm_struct *mm);
+void mmu_notifier_unregister(struct mmu_notifier *subscription,
+			     struct mm_struct *mm);
+struct mmu_notifier *mmu_notifier_get(const struct mmu_notifier_ops *ops,
+				      struct mm_struct *mm);
+struct mmu_notifier *mmu_notifier_get_locked(const struct mmu_notifier_ops *ops,
+					     struct mm_struct *mm);
+void mmu_notifier_put(struct mmu_notifier *subscription);
+void mmu_notifier_synchronize(void);
+
+int mmu_interval_notifier_insert(struct mmu_interval_notifier *interval_sub,
+				 struct mm_struct *mm, unsigned long start,
+				 unsigned long length,
+				 const struct mmu_interval_notifier_ops *ops);
+int mmu_interval_notifier_insert_locked(struct mmu_interval_notifier *interval_sub,
+					struct mm_struct *mm,
+					unsigned long start,
+					unsigned long length,
+					const struct mmu_interval_notifier_ops *ops);
+void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub);
+unsigned long mmu_interval_read_begin(struct mmu_interval_notifier *interval_sub);
+
+int __mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range);
+void __mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range);
+int __mmu_notifier_clear_flush_young(struct mm_struct *mm, unsigned long start,
+				     unsigned long end);
+int __mmu_notifier_clear_young(struct mm_struct *mm, unsigned long start,
+			       unsigned long end);
+int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address);
+void __mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
+						   unsigned long start,
+						   unsigned long end);
+void __mmu_notifier_release(struct mm_struct *mm);
+void __mmu_notifier_subscriptions_destroy(struct mm_struct *mm);
+
+/**
+ * mm_has_notifiers - may @mm have subscriptions?
+ * @mm: the address space
+ *
+ * False is certain for a caller that holds mmap_lock, a VMA lock or a reverse
+ * map lock of the mm: registration takes them all.  True may be out of date.
+ *
+ * Return: non-zero if @mm has, or has had, a subscription.
+ */
+static inline int mm_has_notifiers(struct mm_struct *mm)
+{
+	return static_branch_unlikely(&mmu_notifier_key.key) &&
+	       READ_ONCE(mm->notifier_subscriptions);
+}
+
+/*
+ * A callback may wait for memory that reclaim is to free, and reclaim
+ * invalidates: tell lockdep at every allocation that may enter reclaim, not
+ * only at the rare ones that get that far.
+ */
+static inline void mmu_notifier_lockdep_reclaim(void)
+{
+	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
+	lock_map_release(&__mmu_notifier_invalidate_range_start_map);
+}
+
+/**
+ * mmu_notifier_range_init_owner - describe an invalidation
+ * @range: what to fill in
+ * @event: why the range is invalidated
+ * @flags: %MMU_NOTIFIER_RANGE_BLOCKABLE is set and cleared by the start call
+ * @mm: the address space
+ * @start: first address
+ * @end: first address behind it
+ * @owner: whoever is behind a %MMU_NOTIFY_MIGRATE or %MMU_NOTIFY_EXCLUSIVE
+ *
+ * To be called with the lock held that is held until the end call.  That makes
+ * it enough to fill in, with the static key off, what the caller itself may
+ * look at: no subscription to this mm can come into being before the end.
+ */
+static inline void
+mmu_notifier_range_init_owner(struct mmu_notifier_range *range,
+			      enum mmu_notifier_event event, unsigned int flags,
+			      struct mm_struct *mm, unsigned long start,
+			      unsigned long end, void *owner)
+{
+	range->mm = mm;
+	range->start = start;
+	range->end = end;
+	if (static_branch_unlikely(&mmu_notifier_key.key)) {
+		range->flags = flags;
+		range->event = event;
+		range->owner = owner;
+	}
+}
+
+/**
+ * mmu_notifier_range_init - describe an invalidation that has no owner
+ * @range: what to fill in
+ * @event: why the range is invalidated
+ * @flags: as for mmu_notifier_range_init_owner()
+ * @mm: the address space
+ * @start: first address
+ * @end: first address behind it
+ */
+static inline void mmu_notifier_range_init(struct mmu_notifier_range *range,
+					   enum mmu_notifier_event event,
+					   unsigned int flags,
+					   struct mm_struct *mm,
+					   unsigned long start,
+					   unsigned long end)
+{
+	mmu_notifier_range_init_owner(range, event, flags, mm, start, end, NULL);
+}
+
+/**
+ * mmu_notifier_range_blockable - may a callback sleep?
+ * @range: what the callback was given
+ *
+ * Return: true if it may.
+ */
+static inline bool
+mmu_notifier_range_blockable(const struct mmu_notifier_range *range)
+{
+	return range->flags & MMU_NOTIFIER_RANGE_BLOCKABLE;
+}
+
+/**
+ * mmu_notifier_range_update_to_read_only - is write access all that goes?
+ * @range: what the callback was given
+ *
+ * Return: false, always: the range does not carry what it takes to tell.
+ */
+static inline bool
+mmu_notifier_range_update_to_read_only(const struct mmu_notifier_range *range)
+{
+	return false;
+}
+
+/**
+ * mmu_notifier_invalidate_range_start - begin to change page tables in a range
+ * @range: filled in by mmu_notifier_range_init()
+ *
+ * On return no secondary MMU has a translation in the range, and none sets one
+ * up before mmu_notifier_invalidate_range_end(), which must follow.
+ *
+ * Context: may sleep.  The caller holds mmap_lock, the VMA lock or a reverse
+ * map lock of what it changes, in any mode, from here to the end call.
+ */
+static inline void
+mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
+{
+	might_sleep();
+
+	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
+	if (mm_has_notifiers(range->mm)) {
+		range->flags |= MMU_NOTIFIER_RANGE_BLOCKABLE;
+		__mmu_notifier_invalidate_range_start(range);
+	}
+	lock_map_release(&__mmu_notifier_invalidate_range_start_map);
+}
+
+/**
+ * mmu_notifier_invalidate_range_start_nonblock - the same without sleeping
+ * @range: filled in by mmu_notifier_range_init()
+ *
+ * For the OOM reaper, which must not wait for what a subscriber may wait for.
+ *
+ * Context: may be preempted, does not block.  Locks as above.
+ *
+ * Return: 0; or -EAGAIN if a subscriber would have to sleep.  Then the page
+ * tables must not be changed, and the end call must not be made.
+ */
+static inline int __must_check
+mmu_notifier_invalidate_range_start_nonblock(struct mmu_notifier_range *range)
+{
+	int ret = 0;
+
+	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
+	if (mm_has_notifiers(range->mm)) {
+		range->flags &= ~MMU_NOTIFIER_RANGE_BLOCKABLE;
+		ret = __mmu_notifier_invalidate_range_start(range);
+	}
+	lock_map_release(&__mmu_notifier_invalidate_range_start_map);
+
+	return ret;
+}
+
+/**
+ * mmu_notifier_invalidate_range_end - the page tables have changed
+ * @range: as given to the start call
+ *
+ * Context: may sleep if the start call might.
+ */
+static inline void
+mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
+{
+	if (mm_has_notifiers(range->mm))
+		__mmu_notifier_invalidate_range_end(range);
+}
+
+/**
+ * mmu_notifier_clear_flush_young - have secondary MMUs accessed a range?
+ * @mm: the address space
+ * @start: first address
+ * @end: first address behind it
+ *
+ * Clears their accessed bits, in their TLBs too.
+ *
+ * Context: atomic.
+ * Return: non-zero if one of them has.
+ */
+static inline int mmu_notifier_clear_flush_young(struct mm_struct *mm,
+						 unsigned long start,
+						 unsigned long end)
+{
+	if (!mm_has_notifiers(mm))
+		return 0;
+	return __mmu_notifier_clear_flush_young(mm, start, end);
+}
+
+/**
+ * mmu_notifier_clear_young - the same, but TLBs may keep accessed bits
+ * @mm: the address space
+ * @start: first address
+ * @end: first address behind it
+ *
+ * Context: atomic.
+ * Return: non-zero if a secondary MMU has accessed the range.
+ */
+static inline int mmu_notifier_clear_young(struct mm_struct *mm,
+					   unsigned long start,
+					   unsigned long end)
+{
+	if (!mm_has_notifiers(mm))
+		return 0;
+	return __mmu_notifier_clear_young(mm, start, end);
+}
+
+/**
+ * mmu_notifier_test_young - have secondary MMUs accessed an address?
+ * @mm: the address space
+ * @address: the address
+ *
+ * Changes nothing.
+ *
+ * Context: atomic.
+ * Return: non-zero if one of them has.
+ */
+static inline int mmu_notifier_test_young(struct mm_struct *mm,
+					  unsigned long address)
+{
+	if (!mm_has_notifiers(mm))
+		return 0;
+	return __mmu_notifier_test_young(mm, address);
+}
+
+/**
+ * mmu_notifier_arch_invalidate_secondary_tlbs - flush TLBs that share the CPU's
+ *						 page tables
+ * @mm: the address space
+ * @start: first address
+ * @end: first address behind it
+ *
+ * For the architecture, wherever it flushes the CPU's TLBs.
+ *
+ * Context: atomic.
+ */
+static inline void
+mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
+					    unsigned long start,
+					    unsigned long end)
+{
+	if (mm_has_notifiers(mm))
+		__mmu_notifier_arch_invalidate_secondary_tlbs(mm, start, end);
+}
+
+/* exit_mmap(), before it unmaps anything */
+static inline void mmu_notifier_release(struct mm_struct *mm)
+{
+	if (mm_has_notifiers(mm))
+		__mmu_notifier_release(mm);
+}
+
+/* mm_init() */
+static inline void mmu_notifier_subscriptions_init(struct mm_struct *mm)
+{
+	mm->notifier_subscriptions = NULL;
+}
+
+/*
+ * __mmdrop().  Looks at the pointer and not at the key, which may be off by
+ * now although there is something to free.
+ */
+static inline void mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
+{
+	if (unlikely(mm->notifier_subscriptions))
+		__mmu_notifier_subscriptions_destroy(mm);
+}
+
+/**
+ * mmu_interval_set_seq - remember that an invalidation hit
+ * @interval_sub: what ->invalidate() was given
+ * @cur_seq: likewise
+ *
+ * Must be the first thing that every ->invalidate() does under the lock under
+ * which mmu_interval_read_retry() is called, whether or not anything is mapped.
+ * Not needed by a subscriber that never calls mmu_interval_read_begin().
+ */
+static inline void
+mmu_interval_set_seq(struct mmu_interval_notifier *interval_sub,
+		     unsigned long cur_seq)
+{
+	WRITE_ONCE(interval_sub->invalidate_seq, cur_seq);
+}
+
+/**
+ * mmu_interval_read_retry - did an invalidation hit since read_begin?
+ * @interval_sub: the subscription
+ * @seq: what mmu_interval_read_begin() returned
+ *
+ * What was looked up in between must not be mapped if so.  If not, it may be
+ * mapped as long as the lock is held: the next invalidation waits for the lock
+ * in ->invalidate() and finds it.
+ *
+ * Context: the subscriber's lock that ->invalidate() takes is held.
+ * Return: true if the caller must begin anew.
+ */
+static inline bool
+mmu_interval_read_retry(struct mmu_interval_notifier *interval_sub,
+			unsigned long seq)
+{
+	return interval_sub->invalidate_seq != seq;
+}
+
+/**
+ * mmu_interval_check_retry - is it already clear that a retry is needed?
+ * @interval_sub: the subscription
+ * @seq: what mmu_interval_read_begin() returned
+ *
+ * For leaving a long lookup early.
+ *
+ * Context: any, no lock needed.
+ * Return: true if mmu_interval_read_retry() will return true.  False says
+ * nothing.
+ */
+static inline bool
+mmu_interval_check_retry(struct mmu_interval_notifier *interval_sub,
+			 unsigned long seq)
+{
+	/* Pairs with WRITE_ONCE() in mmu_interval_set_seq(). */
+	return READ_ONCE(interval_sub->invalidate_seq) != seq;
+}
+
+/*
+ * The accessed bit of a page is the primary MMU's or any secondary MMU's, and
+ * both are cleared together.  Macros, because asm/tlbflush.h includes this file
+ * and the page table helpers come later.
+ */
+#define __mmu_young_both(primary, secondary, vma, addr, ptep, size)	\
+({									\
+	struct vm_area_struct *__vma = (vma);				\
+	unsigned long __addr = (addr);					\
+	int __young = primary(__vma, __addr, ptep);			\
+									\
+	__young |= secondary(__vma->vm_mm, __addr, __addr + (size));	\
+	__young;							\
+})
+
+#define ptep_clear_flush_young_notify(vma, addr, ptep)			\
+	__mmu_young_both(ptep_clear_flush_young,			\
+			 mmu_notifier_clear_flush_young, vma, addr, ptep, PAGE_SIZE)
+#define pmdp_clear_flush_young_notify(vma, addr, pmdp)			\
+	__mmu_young_both(pmdp_clear_flush_young,			\
+			 mmu_notifier_clear_flush_young, vma, addr, pmdp, PMD_SIZE)
+#define ptep_clear_young_notify(vma, addr, ptep)			\
+	__mmu_young_both(ptep_test_and_clear_young,			\
+			 mmu_notifier_clear_young, vma, addr, ptep, PAGE_SIZE)
+#define pmdp_clear_young_notify(vma, addr, pmdp)			\
+	__mmu_young_both(pmdp_test_and_clear_young,			\
+			 mmu_notifier_clear_young, vma, addr, pmdp, PMD_SIZE)
+
+#else /* !CONFIG_MMU_NOTIFIER */
+
+struct mmu_notifier_range {
+	unsigned long start;
+	unsigned long end;
+};
+
+static inline int mm_has_notifiers(struct mm_struct *mm)
+{
+	return 0;
+}
+
+static inline void mmu_notifier_lockdep_reclaim(void)
+{
+}
+
+static inline void
+mmu_notifier_range_init_owner(struct mmu_notifier_range *range,
+			      enum mmu_notifier_event event, unsigned int flags,
+			      struct mm_struct *mm, unsigned long start,
+			      unsigned long end, void *owner)
+{
+	range->start = start;
+	range->end = end;
+}
+
+static inline void mmu_notifier_range_init(struct mmu_notifier_range *range,
+					   enum mmu_notifier_event event,
+					   unsigned int flags,
+					   struct mm_struct *mm,
+					   unsigned long start,
+					   unsigned long end)
+{
+	range->start = start;
+	range->end = end;
+}
+
+static inline bool
+mmu_notifier_range_blockable(const struct mmu_notifier_range *range)
+{
+	return true;
+}
+
+static inline bool
+mmu_notifier_range_update_to_read_only(const struct mmu_notifier_range *range)
+{
+	return false;
+}
+
+static inline void
+mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
+{
+}
+
+static inline int __must_check
+mmu_notifier_invalidate_range_start_nonblock(struct mmu_notifier_range *range)
+{
+	return 0;
+}
+
+static inline void
+mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
+{
+}
+
+static inline int mmu_notifier_clear_flush_young(struct mm_struct *mm,
+						 unsigned long start,
+						 unsigned long end)
+{
+	return 0;
+}
+
+static inline int mmu_notifier_clear_young(struct mm_struct *mm,
+					   unsigned long start,
+					   unsigned long end)
+{
+	return 0;
+}
+
+static inline int mmu_notifier_test_young(struct mm_struct *mm,
+					  unsigned long address)
+{
+	return 0;
+}
+
+static inline void
+mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
+					    unsigned long start,
+					    unsigned long end)
+{
+}
+
+static inline void mmu_notifier_release(struct mm_struct *mm)
+{
+}
+
+static inline void mmu_notifier_subscriptions_init(struct mm_struct *mm)
+{
+}
+
+static inline void mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
+{
+}
+
+static inline void mmu_notifier_synchronize(void)
+{
+}
+
+#define ptep_clear_flush_young_notify	ptep_clear_flush_young
+#define pmdp_clear_flush_young_notify	pmdp_clear_flush_young
+#define ptep_clear_young_notify		ptep_test_and_clear_young
+#define pmdp_clear_young_notify		pmdp_test_and_clear_young
+
+#endif /* CONFIG_MMU_NOTIFIER */
+
+#endif /* _LINUX_MMU_NOTIFIER_H */

@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Interval subscriptions: a subscriber to one range of an mm, with a sequence
+ * number to order its page lookups against invalidations.
+ *
+ * Subscribers sit in an interval tree.  A range that hits one freezes the tree,
+ * so that the callbacks, which may sleep, can be called while walking it without
+ * a lock.  As ranges overlap freely, the tree thaws when no range at all is left
+ * in progress; insertions and removals that come meanwhile are put on a list,
+ * and done by whoever ends the last range.
+ *
+ * The sequence number ->seq has two jobs.  Odd means frozen.  And it dates
+ * subscriptions: ->invalidate() stores the odd number of the freeze it belongs
+ * to in the subscription, under the subscriber's own lock.  So a subscription
+ *
+ *	that carries the current number	has been hit, by a range that may still
+ *					be in progress: a reader waits;
+ *	that carries another number	has not been hit in this freeze: a
+ *					reader goes ahead with that number;
+ *	whose number changed since	was hit in between: the reader retries.
+ *
+ * Stored numbers are always odd and ->seq of a thawed tree is even, so a stale
+ * number can't be taken for the current one while nothing is in progress, not
+ * even after ->seq has wrapped.
+ *
+ * All of this is under mmu_notifier_subscriptions::lock, but that the tree may be
+ * read without it between a start that hit and its end.  The subscriber's own
+ * lock is taken inside callbacks, so never inside of this one.
+ */
+#include <linux/export.h>
+#include <linux/interval_tree.h>
+#include <linux/overflow.h>
+#include <linux/sched/mm.h>
+
+#include "mmu_notifier_internal.h"
+
+/* Even, and far from the odd number 1 below it that a subscription starts with */
+#define FIRST_SEQ	2
+
+static bool is_frozen(const struct mmu_notifier_intervals *intervals)
+{
+	return intervals->seq & 1;
+}
+
+static void freeze(struct mmu_notifier_intervals *intervals)
+{
+	intervals->seq |= 1;
+}
+
+static struct mmu_interval_notifier *
+to_interval_sub(struct interval_tree_node *node)
+{
+	return container_of(node, struct mmu_interval_notifier, interval_tree);
+}
+
+/* A subscription whose insertion is deferred is in no tree yet. */
+static bool in_tree(const struct mmu_interval_notifier *sub)
+{
+	return !RB_EMPTY_NODE(&sub->interval_tree.rb);
+}
+
+/*
+ * Readers and removals wait for ranges to end, and so for everything that the
+ * callbacks and page table changes in these ranges wait for.
+ */
+static void lockdep_will_wait_for_ranges(void)
+{
+	mmu_notifier_lockdep_reclaim();
+}
+
+void mmu_intervals_init(struct mmu_notifier_intervals *intervals)
+{
+	intervals->seq = FIRST_SEQ;
+	intervals->tree = RB_ROOT_CACHED;
+	INIT_HLIST_HEAD(&intervals->deferred);
+	init_waitqueue_head(&intervals->wq);
+}
+
+/* --- delivery ------------------------------------------------------------- */
+
+/*
+ * count_range - count a range as in progress, and freeze the tree if it hits
+ * @subs: the mm's subscriptions
+ * @range: the range
+ * @cur_seq: the number to store in what it hits
+ *
+ * Return: the first node it hits, if any.
+ */
+static struct interval_tree_node *
+count_range(struct mmu_notifier_subscriptions *subs,
+	    const struct mmu_notifier_range *range, unsigned long *cur_seq)
+{
+	struct mmu_notifier_intervals *intervals = &subs->intervals;
+	struct interval_tree_node *hit;
+
+	spin_lock(&subs->lock);
+	intervals->in_progress++;
+	hit = interval_tree_iter_first(&intervals->tree, range->start,
+				       range->end - 1);
+	if (hit)
+		freeze(intervals);
+	*cur_seq = intervals->seq;
+	spin_unlock(&subs->lock);
+
+	return hit;
+}
+
+/* Do what came while the tree was frozen. */
+static void thaw(struct mmu_notifier_intervals *intervals)
+{
+	struct mmu_interval_notifier *sub;
+	struct hlist_node *next;
+
+	intervals->seq++;
+	hlist_for_each_entry_safe(sub, next, &intervals->deferred,
+				  deferred_item) {
+		hlist_del(&sub->deferred_item);
+		if (in_tree(sub))
+			interval_tree_remove(&sub->interval_tree,
+					     &intervals->tree);
+		else
+			interval_tree_insert(&sub->interval_tree,
+					     &intervals->tree);
+	}
+}
+
+/**
+ * mmu_intervals_start - tell the subscriptions that a range hits
+ * @subs: the mm's subscriptions
+ * @range: the range
+ *
+ * Return: 0, and mmu_intervals_end() must follow; or -EAGAIN for a range that
+ * may not block, and it must not.
+ */
+int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
+			const struct mmu_notifier_range *range)
+{
+	bool blockable = mmu_notifier_range_blockable(range);
+	struct interval_tree_node *node;
+	struct mmu_interval_notifier *sub;
+	unsigned long cur_seq;
+	bool done;
+
+	for (node = count_range(subs, range, &cur_seq); node;
+	     node = interval_tree_iter_next(node, range->start,
+					    range->end - 1)) {
+		sub = to_interval_sub(node);
+		if (!blockable)
+			non_block_start();
+		done = sub->ops->invalidate(sub, range, cur_seq);
+		if (!blockable)
+			non_block_end();
+		if (!done && !WARN_ON_ONCE(blockable)) {
+			mmu_intervals_end(subs);
+			return -EAGAIN;
+		}
+	}
+	return 0;
+}
+
+/**
+ * mmu_intervals_end - a range is no longer in progress
+ * @subs: the mm's subscriptions
+ */
+void mmu_intervals_end(struct mmu_notifier_subscriptions *subs)
+{
+	struct mmu_notifier_intervals *intervals = &subs->intervals;
+
+	bool thawed = false;
+
+	spin_lock(&subs->lock);
+	if (!--intervals->in_progress && is_frozen(intervals)) {
+		thaw(intervals);
+		thawed = true;
+	}
+	spin_unlock(&subs->lock);
+
+	if (thawed)
+		wake_up_all(&intervals->wq);
+}
+
+/**
+ * mmu_intervals_release - tell all subscriptions that the address space is gone
+ * @subs: the mm's subscriptions
+ * @mm: the mm
+ */
+void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
+			   struct mm_struct *mm)
+{
+	struct mmu_notifier_range range = {
+		.mm = mm,
+		.start = 0,
+		.end = ULONG_MAX,
+		.flags = MMU_NOTIFIER_RANGE_BLOCKABLE,
+		.event = MMU_NOTIFY_RELEASE,
+	};
+
+	mmu_intervals_start(subs, &range);
+	mmu_intervals_end(subs);
+}
+
+/* --- the subscriber's side ------------------------------------------------ */
+
+/**
+ * mmu_interval_read_begin - begin to look up pages in the range
+ * @interval_sub: the subscription
+ *
+ * Waits for invalidations that have hit the range.  What is looked up afterwards
+ * may be mapped if mmu_interval_read_retry(), called under the subscriber's own
+ * lock, finds that none has hit since.  There may have been one by the time this
+ * function returns; to let the caller bound its attempts, it doesn't look again.
+ *
+ * Nothing orders the sampling of the number against the lookup, and nothing
+ * needs to.  If an invalidation's callback stored its number before the sampling
+ * then either the number is current, and the wait is for its end, or the range
+ * has ended, and the page tables have changed.  If it stores it later then the
+ * subscriber's lock makes the reader see that.
+ *
+ * Context: may sleep.  The caller holds no lock that callbacks take, nor any
+ * under which page tables are changed.
+ *
+ * Return: the number for mmu_interval_read_retry().
+ */
+unsigned long mmu_interval_read_begin(struct mmu_interval_notifier *interval_sub)
+{
+	struct mmu_notifier_subscriptions *subs =
+		interval_sub->mm->notifier_subscriptions;
+	struct mmu_notifier_intervals *intervals = &subs->intervals;
+	unsigned long seq;
+	bool being_hit;
+
+	spin_lock(&subs->lock);
+	/* Pairs with WRITE_ONCE() in mmu_interval_set_seq(). */
+	seq = READ_ONCE(interval_sub->invalidate_seq);
+	being_hit = seq == intervals->seq;
+	spin_unlock(&subs->lock);
+
+	lockdep_will_wait_for_ranges();
+	if (being_hit)
+		wait_event(intervals->wq, READ_ONCE(intervals->seq) != seq);
+
+	return seq;
+}
+EXPORT_SYMBOL_GPL(mmu_interval_read_begin);
+
+/*
+ * A range in progress may be one that hits, but was counted before it could be
+ * told: a new subscription counts as hit, and its first reader waits.
+ */
+static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
+{
+	struct mmu_notifier_intervals *intervals = &subs->intervals;
+	struct mmu_interval_notifier *sub = data;
+
+	lockdep_assert_held(&subs->lock);
+	WRITE_ONCE(intervals->open, true);
+
+	if (is_frozen(intervals)) {
+		hlist_add_head(&sub->deferred_item, &intervals->deferred);
+		sub->invalidate_seq = intervals->seq;
+		return;
+	}
+
+	interval_tree_insert(&sub->interval_tree, &intervals->tree);
+	if (intervals->in_progress) {
+		freeze(intervals);
+		sub->invalidate_seq = intervals->seq;
+	} else {
+		sub->invalidate_seq = intervals->seq - 1;
+	}
+}
+
+static int insert_interval(struct mmu_interval_notifier *sub,
+			   struct mm_struct *mm, unsigned long start,
+			   unsigned long length,
+			   const struct mmu_interval_notifier_ops *ops,
+			   bool mmap_locked)
+{
+	struct mmu_notifier_subscriptions *subs;
+	int ret = 0;
+
+	sub->mm = mm;
+	sub->ops = ops;
+	RB_CLEAR_NODE(&sub->interval_tree.rb);
+	sub->interval_tree.start = start;
+	if (!length ||
+	    check_add_overflow(start, length - 1, &sub->interval_tree.last))
+		return -EOVERFLOW;
+	if (WARN_ON_ONCE(atomic_read(&mm->mm_users) <= 0))
+		return -EINVAL;
+
+	/* Pairs with mmdrop() in mmu_interval_notifier_remove(). */
+	mmgrab(mm);
+
+	/*
+	 * Only the first one must catch the mm with no range in progress; then
+	 * ranges are counted.  Pairs with smp_store_release() in
+	 * attach_locked().
+	 */
+	subs = smp_load_acquire(&mm->notifier_subscriptions);
+	if (subs && READ_ONCE(subs->intervals.open)) {
+		spin_lock(&subs->lock);
+		attach_interval(subs, sub);
+		spin_unlock(&subs->lock);
+	} else {
+		ret = mmu_notifier_subscribe(mm, mmap_locked, attach_interval,
+					     sub);
+		if (ret)
+			mmdrop(mm);
+	}
+	return ret;
+}
+
+/**
+ * mmu_interval_notifier_insert - subscribe to a range of an mm
+ * @interval_sub: the subscription
+ * @mm: current->mm, or an mm that the caller has pinned with mmget()
+ * @start: first address
+ * @length: in bytes
+ * @ops: the callback
+ *
+ * From here on @ops->invalidate() is called for every invalidation that
+ * intersects the range, but for those that are already in progress:
+ * mmu_interval_read_begin() waits for these.  Pins @mm with mmgrab() until
+ * mmu_interval_notifier_remove(), which must follow.
+ *
+ * Context: may sleep.  Takes mmap_lock and all locks of the mm, the first time.
+ *
+ * Return: 0; -EOVERFLOW if @length is 0 or too large, -EINTR if a signal is
+ * pending, or -ENOMEM.
+ */
+int mmu_interval_notifier_insert(struct mmu_interval_notifier *interval_sub,
+				 struct mm_struct *mm, unsigned long start,
+				 unsigned long length,
+				 const struct mmu_interval_notifier_ops *ops)
+{
+	might_lock(&mm->mmap_lock);
+
+	return insert_interval(interval_sub, mm, start, length, ops, false);
+}
+EXPORT_SYMBOL_GPL(mmu_interval_notifier_insert);
+
+/**
+ * mmu_interval_notifier_insert_locked - subscribe with mmap_lock held
+ * @interval_sub: the subscription
+ * @mm: current->mm, or an mm that the caller has pinned with mmget()
+ * @start: first address
+ * @length: in bytes
+ * @ops: the callback
+ *
+ * See mmu_interval_notifier_insert().
+ *
+ * Context: may sleep.  mmap_lock is held for writing.
+ *
+ * Return: as mmu_interval_notifier_insert(); also -EAGAIN if this would be the
+ * first subscription in the system and CPU hotplug is in the way for very long.
+ */
+int mmu_interval_notifier_insert_locked(struct mmu_interval_notifier *interval_sub,
+					struct mm_struct *mm,
+					unsigned long start,
+					unsigned long length,
+					const struct mmu_interval_notifier_ops *ops)
+{
+	mmap_assert_write_locked(mm);
+
+	return insert_interval(interval_sub, mm, start, length, ops, true);
+}
+EXPORT_SYMBOL_GPL(mmu_interval_notifier_insert_locked);
+
+/*
+ * remove_or_defer - take a subscription out of the tree, now or later
+ *
+ * Return: 0 if it is out; else the number of the freeze that keeps it in.
+ */
+static unsigned long remove_or_defer(struct mmu_notifier_subscriptions *subs,
+				     struct mmu_interval_notifier *sub)
+{
+	struct mmu_notifier_intervals *intervals = &subs->intervals;
+	unsigned long seq = 0;
+
+	spin_lock(&subs->lock);
+	if (!is_frozen(intervals)) {
+		if (!WARN_ON_ONCE(!in_tree(sub)))
+			interval_tree_remove(&sub->interval_tree,
+					     &intervals->tree);
+	} else if (!in_tree(sub)) {
+		hlist_del(&sub->deferred_item);
+	} else {
+		hlist_add_head(&sub->deferred_item, &intervals->deferred);
+		seq = intervals->seq;
+	}
+	spin_unlock(&subs->lock);
+
+	return seq;
+}
+
+/* With the lock, so that all of thaw() is done and not just its beginning. */
+static bool has_thawed(struct mmu_notifier_subscriptions *subs,
+		       unsigned long seq)
+{
+	bool thawed;
+
+	spin_lock(&subs->lock);
+	thawed = subs->intervals.seq != seq;
+	spin_unlock(&subs->lock);
+
+	return thawed;
+}
+
+/**
+ * mmu_interval_notifier_remove - end a subscription
+ * @interval_sub: what was inserted
+ *
+ * On return the callback is not running and will not run, and the reference to
+ * the mm is dropped.
+ *
+ * Context: may sleep, until no range of the mm is in progress.  Not from a
+ * callback of the same mm, and not with a lock held that one takes.
+ */
+void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub)
+{
+	struct mm_struct *mm = interval_sub->mm;
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	unsigned long seq;
+
+	might_sleep();
+	lockdep_will_wait_for_ranges();
+
+	seq = remove_or_defer(subs, interval_sub);
+	if (seq)
+		wait_event(subs->intervals.wq, has_thawed(subs, seq));
+
+	/* Pairs with mmgrab() in insert_interval(). */
+	mmdrop(mm);
+}
+EXPORT_SYMBOL_GPL(mmu_interval_notifier_remove);

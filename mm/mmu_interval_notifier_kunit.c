@@ -1,0 +1,1096 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests for MMU notifiers: subscriptions to an interval.
+ *
+ * A monitor is an interval with a lock and a count of what it was told. The
+ * tests insert monitors, invalidate ranges over and beside them, and read with
+ * mmu_interval_read_begin() and mmu_interval_read_retry() as a driver does
+ * that faults pages in. What must hold is what drivers rely on: a read that
+ * is not told to retry overlapped no invalidation of its interval. Whether a
+ * read waits in read_begin() or is sent round again is not tested.
+ */
+
+#include <linux/atomic.h>
+#include <linux/cleanup.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include <kunit/test.h>
+
+#include "mmu_notifier_kunit.h"
+
+#define BASE	(16UL * PAGE_SIZE)
+#define page_at(n)	(BASE + (n) * PAGE_SIZE)
+
+struct monitor {
+	struct mmu_interval_notifier interval;
+
+	/* what to do when called */
+	bool refuse;		/* ranges that can't block */
+	struct mn_gate *gate;
+
+	/* what happened */
+	spinlock_t lock;
+	unsigned int calls;
+	unsigned int running;
+	unsigned long seq;
+	struct mmu_notifier_range range;
+
+	/* the one page table entry of the stress test, 0 if empty */
+	unsigned int spte;
+};
+
+static struct monitor *to_monitor(struct mmu_interval_notifier *interval)
+{
+	return container_of(interval, struct monitor, interval);
+}
+
+static bool monitor_invalidate(struct mmu_interval_notifier *interval,
+			       const struct mmu_notifier_range *range,
+			       unsigned long cur_seq)
+{
+	struct monitor *mon = to_monitor(interval);
+
+	scoped_guard(spinlock, &mon->lock) {
+		mon->calls++;
+		mon->running++;
+		mon->range = *range;
+		mon->seq = cur_seq;
+	}
+	mn_gate_pass(mon->gate);
+
+	guard(spinlock)(&mon->lock);
+	mon->running--;
+	if (mon->refuse && !mmu_notifier_range_blockable(range))
+		return false;
+	mmu_interval_set_seq(interval, cur_seq);
+	mon->spte = 0;
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops monitor_ops = {
+	.invalidate	= monitor_invalidate,
+};
+
+static struct monitor *monitor_alloc(struct kunit *test)
+{
+	struct monitor *mon = mn_test_alloc(test, sizeof(*mon));
+
+	spin_lock_init(&mon->lock);
+	return mon;
+}
+
+static int monitor_insert(struct monitor *mon, struct mm_struct *mm,
+			  unsigned int first, unsigned int nr)
+{
+	return mmu_interval_notifier_insert(&mon->interval, mm, page_at(first),
+					    nr * PAGE_SIZE, &monitor_ops);
+}
+
+static void monitor_cleanup(void *data)
+{
+	struct monitor *mon = data;
+
+	if (!mn_test_lost())
+		mmu_interval_notifier_remove(&mon->interval);
+}
+
+static struct monitor *monitor_new(struct kunit *test, struct mm_struct *mm,
+				   unsigned int first, unsigned int nr)
+{
+	struct monitor *mon = monitor_alloc(test);
+
+	KUNIT_ASSERT_EQ(test, monitor_insert(mon, mm, first, nr), 0);
+	mn_test_defer(test, monitor_cleanup, mon);
+	return mon;
+}
+
+static void monitor_remove(struct kunit *test, struct monitor *mon)
+{
+	kunit_release_action(test, monitor_cleanup, mon);
+}
+
+static bool monitor_retry(struct monitor *mon, unsigned long seq)
+{
+	guard(spinlock)(&mon->lock);
+	return mmu_interval_read_retry(&mon->interval, seq);
+}
+
+/* ----------------------------- what the mm does --------------------------- */
+
+static void range_init(struct mmu_notifier_range *range, struct mm_struct *mm,
+		       unsigned int first, unsigned int nr)
+{
+	mmu_notifier_range_init_owner(range, MMU_NOTIFY_CLEAR, 0, mm,
+				      page_at(first), page_at(first + nr),
+				      range);
+}
+
+static void invalidate(struct mm_struct *mm, unsigned int first,
+		       unsigned int nr)
+{
+	struct mmu_notifier_range range;
+
+	range_init(&range, mm, first, nr);
+	mmap_read_lock(mm);
+	mmu_notifier_invalidate_range_start(&range);
+	mmu_notifier_invalidate_range_end(&range);
+	mmap_read_unlock(mm);
+}
+
+static int invalidate_nonblock(struct mm_struct *mm, unsigned int first,
+			       unsigned int nr)
+{
+	struct mmu_notifier_range range;
+	int ret;
+
+	range_init(&range, mm, first, nr);
+	mmap_read_lock(mm);
+	ret = mmu_notifier_invalidate_range_start_nonblock(&range);
+	if (!ret)
+		mmu_notifier_invalidate_range_end(&range);
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+static void invalidate_thread(void *data)
+{
+	invalidate(data, 0, 8);
+}
+
+static void mmput_thread(void *data)
+{
+	mmput(data);
+}
+
+/* ---------------------------- drivers as threads -------------------------- */
+
+struct reader {
+	struct monitor *mon;
+	bool insert;			/* first insert the monitor */
+	bool remove;			/* at last remove it */
+	struct mm_struct *mm;
+	unsigned int first;
+	unsigned int nr;
+	bool ended;			/* the test: the range is over */
+	bool saw_ended;			/* so it was for the reader */
+	int ret;
+};
+
+/* Until a read goes through */
+static void reader_thread(void *data)
+{
+	struct reader *reader = data;
+	struct monitor *mon = reader->mon;
+	unsigned long seq;
+
+	if (reader->insert) {
+		reader->ret = monitor_insert(mon, reader->mm, reader->first,
+					     reader->nr);
+		if (reader->ret)
+			return;
+	}
+	do {
+		schedule();
+		seq = mmu_interval_read_begin(&mon->interval);
+	} while (monitor_retry(mon, seq));
+	reader->saw_ended = READ_ONCE(reader->ended);
+	if (reader->remove)
+		mmu_interval_notifier_remove(&mon->interval);
+}
+
+static struct reader *reader_new(struct kunit *test, struct monitor *mon)
+{
+	struct reader *reader = mn_test_alloc(test, sizeof(*reader));
+
+	reader->mon = mon;
+	return reader;
+}
+
+/* A read from now on must get through */
+static void expect_readable(struct kunit *test, struct monitor *mon)
+{
+	struct mn_thread *thread = mn_thread_run(test, reader_thread,
+						 reader_new(test, mon));
+
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
+}
+
+struct remover {
+	struct monitor *mon;
+	unsigned int running;	/* callbacks running when remove returned */
+};
+
+static void remove_thread(void *data)
+{
+	struct remover *remover = data;
+
+	mmu_interval_notifier_remove(&remover->mon->interval);
+	remover->running = READ_ONCE(remover->mon->running);
+}
+
+/* --------------------------- insert and remove ---------------------------- */
+
+static void insert_remove(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	int count = atomic_read(&mm->mm_count);
+	struct monitor *mon;
+
+	KUNIT_EXPECT_FALSE(test, mm_has_notifiers(mm));
+	mon = monitor_new(test, mm, 0, 4);
+	KUNIT_EXPECT_TRUE(test, mm_has_notifiers(mm));
+	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count + 1);
+	KUNIT_EXPECT_PTR_EQ(test, mon->interval.mm, mm);
+	KUNIT_EXPECT_EQ(test, mon->calls, 0);
+
+	invalidate(mm, 0, 4);
+	KUNIT_EXPECT_EQ(test, mon->calls, 1);
+	monitor_remove(test, mon);
+	KUNIT_EXPECT_EQ(test, mon->calls, 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
+	invalidate(mm, 0, 4);
+	KUNIT_EXPECT_EQ(test, mon->calls, 1);
+}
+
+static void insert_locked(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *mon[2];
+	int i, ret;
+
+	/* the first of an mm, and one more */
+	for (i = 0; i < 2; i++) {
+		mon[i] = monitor_alloc(test);
+		mmap_write_lock(mm);
+		ret = mmu_interval_notifier_insert_locked(&mon[i]->interval, mm,
+							  page_at(i), PAGE_SIZE,
+							  &monitor_ops);
+		mmap_write_unlock(mm);
+		KUNIT_ASSERT_EQ(test, ret, 0);
+		mn_test_defer(test, monitor_cleanup, mon[i]);
+	}
+	invalidate(mm, 0, 1);
+	KUNIT_EXPECT_EQ(test, mon[0]->calls, 1);
+	KUNIT_EXPECT_EQ(test, mon[1]->calls, 0);
+}
+
+static void insert_bad_length(struct kunit *test)
+{
+	static const struct {
+		unsigned long start, length;
+	} bad[] = {
+		{ BASE, 0 }, { 0, 0 }, { BASE, -1UL },
+		{ -PAGE_SIZE, PAGE_SIZE + 1 }, { -PAGE_SIZE, -PAGE_SIZE },
+	};
+	struct mm_struct *mm = mn_test_mm(test);
+	int count = atomic_read(&mm->mm_count);
+	struct monitor *mon = monitor_alloc(test);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		KUNIT_EXPECT_EQ(test,
+				mmu_interval_notifier_insert(&mon->interval, mm,
+							     bad[i].start,
+							     bad[i].length,
+							     &monitor_ops),
+				-EOVERFLOW);
+		KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
+	}
+	invalidate(mm, 0, 100);
+	KUNIT_EXPECT_EQ(test, mon->calls, 0);
+}
+
+/* The largest that are allowed end at the last byte there is */
+static void insert_to_the_end(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *all = monitor_alloc(test);
+	struct monitor *last = monitor_alloc(test);
+
+	KUNIT_ASSERT_EQ(test,
+			mmu_interval_notifier_insert(&all->interval, mm, 1,
+						     -1UL, &monitor_ops), 0);
+	mn_test_defer(test, monitor_cleanup, all);
+	KUNIT_ASSERT_EQ(test,
+			mmu_interval_notifier_insert(&last->interval, mm,
+						     -PAGE_SIZE, PAGE_SIZE,
+						     &monitor_ops), 0);
+	mn_test_defer(test, monitor_cleanup, last);
+
+	invalidate(mm, 0, 1);
+	KUNIT_EXPECT_EQ(test, all->calls, 1);
+	KUNIT_EXPECT_EQ(test, last->calls, 0);
+	mn_test_mm_exit(test, mm);
+	KUNIT_EXPECT_EQ(test, all->calls, 2);
+	KUNIT_EXPECT_EQ(test, last->calls, 1);
+}
+
+/* -------------------------------- delivery -------------------------------- */
+
+static void sees_the_range(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *mon = monitor_new(test, mm, 2, 4);
+	struct mmu_notifier_range range;
+	int event;
+
+	mmap_read_lock(mm);
+	for (event = MMU_NOTIFY_UNMAP; event <= MMU_NOTIFY_EXCLUSIVE; event++) {
+		mmu_notifier_range_init_owner(&range, event, 0, mm,
+					      page_at(1), page_at(4), test);
+		mmu_notifier_invalidate_range_start(&range);
+		KUNIT_EXPECT_EQ(test, mon->calls, event + 1);
+		mmu_notifier_invalidate_range_end(&range);
+		KUNIT_EXPECT_PTR_EQ(test, mon->range.mm, mm);
+		KUNIT_EXPECT_EQ(test, mon->range.event, event);
+		KUNIT_EXPECT_PTR_EQ(test, mon->range.owner, (void *)test);
+		KUNIT_EXPECT_TRUE(test,
+				  mmu_notifier_range_blockable(&mon->range));
+		/* the whole range, not what the two have in common */
+		KUNIT_EXPECT_EQ(test, mon->range.start, page_at(1));
+		KUNIT_EXPECT_EQ(test, mon->range.end, page_at(4));
+		KUNIT_EXPECT_EQ(test, mon->seq & 1, 1);
+	}
+	mmap_read_unlock(mm);
+	KUNIT_EXPECT_EQ(test, mon->calls, MMU_NOTIFY_EXCLUSIVE + 1);
+}
+
+/* All intervals of a few pages against all ranges: who overlaps is told */
+static void overlaps(struct kunit *test)
+{
+	enum { NR = 6 };
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *mon[NR][NR + 1];
+	unsigned int a, b, c, d, before;
+
+	for (a = 0; a < NR; a++)
+		for (b = a + 1; b <= NR; b++)
+			mon[a][b] = monitor_new(test, mm, a, b - a);
+
+	for (c = 0; c < NR; c++) {
+		for (d = c + 1; d <= NR; d++) {
+			for (a = 0; a < NR; a++)
+				for (b = a + 1; b <= NR; b++)
+					mon[a][b]->calls = 0;
+			invalidate(mm, c, d - c);
+			for (a = 0; a < NR; a++)
+				for (b = a + 1; b <= NR; b++)
+					KUNIT_EXPECT_EQ(test, mon[a][b]->calls,
+							a < d && c < b);
+		}
+	}
+
+	/* to the byte */
+	before = mon[2][3]->calls;
+	KUNIT_EXPECT_EQ(test, before, 0);
+	for (a = 0; a < 2; a++) {
+		unsigned long edge = page_at(2 + a);
+		struct mmu_notifier_range range;
+
+		mmap_read_lock(mm);
+		mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, mm,
+					edge - 1, edge);
+		mmu_notifier_invalidate_range_start(&range);
+		mmu_notifier_invalidate_range_end(&range);
+		KUNIT_EXPECT_EQ(test, mon[2][3]->calls, a);
+		mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, mm,
+					edge, edge + 1);
+		mmu_notifier_invalidate_range_start(&range);
+		mmu_notifier_invalidate_range_end(&range);
+		KUNIT_EXPECT_EQ(test, mon[2][3]->calls, 1);
+		mmap_read_unlock(mm);
+	}
+}
+
+/* An mm can have both kinds of subscribers, whichever comes first */
+
+struct list_subscriber {
+	struct mmu_notifier mn;
+	unsigned int starts;
+	unsigned int ends;
+	int ret;
+};
+
+static int list_start(struct mmu_notifier *mn,
+		      const struct mmu_notifier_range *range)
+{
+	struct list_subscriber *sub;
+
+	sub = container_of(mn, struct list_subscriber, mn);
+	sub->starts++;
+	return mmu_notifier_range_blockable(range) ? 0 : sub->ret;
+}
+
+static void list_end(struct mmu_notifier *mn,
+		     const struct mmu_notifier_range *range)
+{
+	container_of(mn, struct list_subscriber, mn)->ends++;
+}
+
+static const struct mmu_notifier_ops list_ops = {
+	.invalidate_range_start	= list_start,
+	.invalidate_range_end	= list_end,
+};
+
+/* May fail start, so has no end */
+static const struct mmu_notifier_ops failing_ops = {
+	.invalidate_range_start	= list_start,
+};
+
+static void list_cleanup(void *data)
+{
+	struct list_subscriber *sub = data;
+
+	if (!mn_test_lost())
+		mmu_notifier_unregister(&sub->mn, sub->mn.mm);
+}
+
+static struct list_subscriber *list_new(struct kunit *test,
+					struct mm_struct *mm,
+					const struct mmu_notifier_ops *ops)
+{
+	struct list_subscriber *sub = mn_test_alloc(test, sizeof(*sub));
+
+	sub->mn.ops = ops;
+	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&sub->mn, mm), 0);
+	mn_test_defer(test, list_cleanup, sub);
+	return sub;
+}
+
+static void both_kinds(struct kunit *test)
+{
+	struct list_subscriber *sub;
+	struct mm_struct *mm;
+	struct monitor *mon;
+	int list_first;
+
+	for (list_first = 0; list_first < 2; list_first++) {
+		mm = mn_test_mm(test);
+		sub = list_first ? list_new(test, mm, &list_ops) : NULL;
+		mon = monitor_new(test, mm, 0, 4);
+		sub = sub ?: list_new(test, mm, &list_ops);
+
+		invalidate(mm, 2, 8);
+		KUNIT_EXPECT_EQ(test, mon->calls, 1);
+		KUNIT_EXPECT_EQ(test, sub->starts, 1);
+		KUNIT_EXPECT_EQ(test, sub->ends, 1);
+		invalidate(mm, 8, 1);
+		KUNIT_EXPECT_EQ(test, mon->calls, 1);
+		KUNIT_EXPECT_EQ(test, sub->starts, 2);
+		KUNIT_EXPECT_EQ(test, sub->ends, 2);
+	}
+}
+
+/* --------------------------------- reading -------------------------------- */
+
+static void read_alone(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *mon = monitor_new(test, mm, 0, 4);
+	unsigned long seq;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		seq = mmu_interval_read_begin(&mon->interval);
+		KUNIT_EXPECT_FALSE(test, mmu_interval_check_retry(&mon->interval,
+								  seq));
+		KUNIT_EXPECT_FALSE(test, monitor_retry(mon, seq));
+		/* an invalidation between reads hurts neither */
+		invalidate(mm, 0, 1);
+	}
+}
+
+static void read_collides(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *mon = monitor_new(test, mm, 0, 4);
+	struct mmu_notifier_range range;
+	unsigned long seq;
+
+	/* with a whole one */
+	seq = mmu_interval_read_begin(&mon->interval);
+	invalidate(mm, 3, 4);
+	KUNIT_EXPECT_TRUE(test, mmu_interval_check_retry(&mon->interval, seq));
+	KUNIT_EXPECT_TRUE(test, monitor_retry(mon, seq));
+
+	/* with two */
+	seq = mmu_interval_read_begin(&mon->interval);
+	invalidate(mm, 0, 1);
+	invalidate(mm, 0, 1);
+	KUNIT_EXPECT_TRUE(test, monitor_retry(mon, seq));
+
+	/* with one that has begun */
+	seq = mmu_interval_read_begin(&mon->interval);
+	range_init(&range, mm, 0, 1);
+	mmap_read_lock(mm);
+	mmu_notifier_invalidate_range_start(&range);
+	KUNIT_EXPECT_TRUE(test, monitor_retry(mon, seq));
+	mmu_notifier_invalidate_range_end(&range);
+	mmap_read_unlock(mm);
+	KUNIT_EXPECT_TRUE(test, monitor_retry(mon, seq));
+
+	seq = mmu_interval_read_begin(&mon->interval);
+	KUNIT_EXPECT_FALSE(test, monitor_retry(mon, seq));
+}
+
+/* What happens beside the interval, to another monitor or to none */
+static void read_beside(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *mon = monitor_new(test, mm, 0, 4);
+	struct monitor *other = monitor_new(test, mm, 4, 4);
+	unsigned long seq, other_seq;
+	struct mmu_notifier_range range;
+
+	seq = mmu_interval_read_begin(&mon->interval);
+	other_seq = mmu_interval_read_begin(&other->interval);
+	invalidate(mm, 4, 4);
+	invalidate(mm, 20, 4);
+	KUNIT_EXPECT_FALSE(test, monitor_retry(mon, seq));
+	KUNIT_EXPECT_TRUE(test, monitor_retry(other, other_seq));
+
+	/* a read need not wait for a range that is not its own */
+	range_init(&range, mm, 4, 16);
+	mmap_read_lock(mm);
+	mmu_notifier_invalidate_range_start(&range);
+	expect_readable(test, mon);
+	KUNIT_EXPECT_FALSE(test, monitor_retry(mon, seq));
+	mmu_notifier_invalidate_range_end(&range);
+	mmap_read_unlock(mm);
+	KUNIT_EXPECT_EQ(test, mon->calls, 0);
+	KUNIT_EXPECT_EQ(test, other->calls, 2);
+}
+
+/* A read that begins inside ranges goes through when the last one is over */
+static void read_waits(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *mon = monitor_new(test, mm, 0, 4);
+	struct reader *reader = reader_new(test, mon);
+	struct mmu_notifier_range first, second;
+	struct mn_thread *thread;
+
+	range_init(&first, mm, 0, 1);
+	range_init(&second, mm, 2, 9);
+	mmap_read_lock(mm);
+	mmu_notifier_invalidate_range_start(&first);
+	mmu_notifier_invalidate_range_start(&second);
+	thread = mn_thread_run(test, reader_thread, reader);
+	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
+	mmu_notifier_invalidate_range_end(&first);
+	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
+	WRITE_ONCE(reader->ended, true);
+	mmu_notifier_invalidate_range_end(&second);
+	mmap_read_unlock(mm);
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
+	KUNIT_EXPECT_TRUE(test, reader->saw_ended);
+}
+
+/* --------------------- insert and remove inside a range -------------------- */
+
+/*
+ * A monitor that comes while a range is in progress was not told its start,
+ * and still does not read before its end. @busy: somebody else was told.
+ */
+static void expect_insert_collides(struct kunit *test, bool busy)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *other = monitor_new(test, mm, busy ? 0 : 50, 4);
+	struct monitor *mon = monitor_alloc(test);
+	struct reader *reader = reader_new(test, mon);
+	struct mmu_notifier_range range;
+	struct mn_thread *thread;
+	unsigned int calls;
+
+	reader->insert = true;
+	reader->mm = mm;
+	reader->nr = 4;
+	range_init(&range, mm, 0, 8);
+	mmap_read_lock(mm);
+	mmu_notifier_invalidate_range_start(&range);
+	thread = mn_thread_run(test, reader_thread, reader);
+	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
+	WRITE_ONCE(reader->ended, true);
+	mmu_notifier_invalidate_range_end(&range);
+	mmap_read_unlock(mm);
+	KUNIT_ASSERT_TRUE(test, mn_thread_join(thread));
+	KUNIT_ASSERT_EQ(test, reader->ret, 0);
+	KUNIT_EXPECT_TRUE(test, reader->saw_ended);
+	KUNIT_EXPECT_EQ(test, other->calls, busy);
+
+	/* from then on it is one like all */
+	calls = mon->calls;
+	invalidate(mm, 0, 1);
+	KUNIT_EXPECT_EQ(test, mon->calls, calls + 1);
+	mmu_interval_notifier_remove(&mon->interval);
+	invalidate(mm, 0, 1);
+	KUNIT_EXPECT_EQ(test, mon->calls, calls + 1);
+}
+
+static void insert_in_idle_range(struct kunit *test)
+{
+	expect_insert_collides(test, false);
+}
+
+static void insert_in_busy_range(struct kunit *test)
+{
+	expect_insert_collides(test, true);
+}
+
+static void passer_thread(void *data)
+{
+	struct reader *passer = data;
+
+	passer->ret = monitor_insert(passer->mon, passer->mm, passer->first,
+				     passer->nr);
+	if (!passer->ret)
+		mmu_interval_notifier_remove(&passer->mon->interval);
+}
+
+/* Gone before the range it came in is over */
+static void insert_remove_in_range(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *other = monitor_new(test, mm, 0, 4);
+	struct monitor *mon = monitor_alloc(test);
+	struct reader *passer = reader_new(test, mon);
+	struct mmu_notifier_range range;
+	struct mn_thread *thread;
+
+	passer->mm = mm;
+	passer->nr = 4;
+	range_init(&range, mm, 0, 8);
+	mmap_read_lock(mm);
+	mmu_notifier_invalidate_range_start(&range);
+	thread = mn_thread_run(test, passer_thread, passer);
+	mn_thread_returned(thread);
+	mmu_notifier_invalidate_range_end(&range);
+	mmap_read_unlock(mm);
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
+	KUNIT_EXPECT_EQ(test, passer->ret, 0);
+
+	invalidate(mm, 0, 8);
+	KUNIT_EXPECT_EQ(test, mon->calls, 0);
+	KUNIT_EXPECT_EQ(test, other->calls, 2);
+}
+
+static void remove_waits(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *mon = monitor_alloc(test);
+	struct remover *remover = mn_test_alloc(test, sizeof(*remover));
+	struct mn_gate *gate = mn_gate_alloc(test);
+	struct mn_thread *range, *remove;
+
+	KUNIT_ASSERT_EQ(test, monitor_insert(mon, mm, 0, 4), 0);
+	mon->gate = gate;
+	remover->mon = mon;
+	range = mn_thread_run(test, invalidate_thread, mm);
+	KUNIT_EXPECT_TRUE(test, mn_gate_reached(gate));
+	remove = mn_thread_run(test, remove_thread, remover);
+	KUNIT_EXPECT_FALSE(test, mn_thread_returned(remove));
+	mn_gate_open(gate);
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(range));
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(remove));
+	KUNIT_EXPECT_EQ(test, remover->running, 0);
+	KUNIT_EXPECT_EQ(test, mon->calls, 1);
+
+	invalidate(mm, 0, 4);
+	KUNIT_EXPECT_EQ(test, mon->calls, 1);
+}
+
+/* Several go in the same range, and some that come take their place */
+static void many_come_and_go_in_range(struct kunit *test)
+{
+	enum { NR = 8 };
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *stayer = monitor_new(test, mm, 0, 8);
+	struct monitor *go[NR], *come[NR];
+	struct mn_thread *goes[NR], *comes[NR];
+	struct mmu_notifier_range range;
+	struct reader *reader[NR];
+	int i;
+
+	for (i = 0; i < NR; i++) {
+		go[i] = monitor_alloc(test);
+		KUNIT_ASSERT_EQ(test, monitor_insert(go[i], mm, i, 1), 0);
+		come[i] = monitor_alloc(test);
+		reader[i] = reader_new(test, come[i]);
+		reader[i]->insert = true;
+		reader[i]->remove = true;
+		reader[i]->mm = mm;
+		reader[i]->first = i;
+		reader[i]->nr = 1;
+	}
+	range_init(&range, mm, 0, 8);
+	mmap_read_lock(mm);
+	mmu_notifier_invalidate_range_start(&range);
+	for (i = 0; i < NR; i++) {
+		struct remover *remover = mn_test_alloc(test, sizeof(*remover));
+
+		remover->mon = go[i];
+		goes[i] = mn_thread_run(test, remove_thread, remover);
+		comes[i] = mn_thread_run(test, reader_thread, reader[i]);
+	}
+	KUNIT_EXPECT_FALSE(test, mn_thread_returned(comes[NR - 1]));
+	for (i = 0; i < NR; i++)
+		WRITE_ONCE(reader[i]->ended, true);
+	mmu_notifier_invalidate_range_end(&range);
+	mmap_read_unlock(mm);
+	for (i = 0; i < NR; i++) {
+		KUNIT_EXPECT_TRUE(test, mn_thread_join(goes[i]));
+		KUNIT_EXPECT_TRUE(test, mn_thread_join(comes[i]));
+		KUNIT_EXPECT_EQ(test, reader[i]->ret, 0);
+		KUNIT_EXPECT_TRUE(test, reader[i]->saw_ended);
+	}
+	invalidate(mm, 0, 8);
+	for (i = 0; i < NR; i++) {
+		KUNIT_EXPECT_EQ(test, go[i]->calls, 1);
+		KUNIT_EXPECT_EQ(test, come[i]->calls, 0);
+	}
+	KUNIT_EXPECT_EQ(test, stayer->calls, 2);
+}
+
+/* ------------------------- ranges that can't block ------------------------ */
+
+static void nonblock(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *mon = monitor_new(test, mm, 0, 4);
+	unsigned long seq = mmu_interval_read_begin(&mon->interval);
+
+	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm, 0, 1), 0);
+	KUNIT_EXPECT_EQ(test, mon->calls, 1);
+	KUNIT_EXPECT_FALSE(test, mmu_notifier_range_blockable(&mon->range));
+	KUNIT_EXPECT_TRUE(test, monitor_retry(mon, seq));
+	expect_readable(test, mon);
+}
+
+/* A start that failed leaves no range in progress, whoever made it fail */
+static void nonblock_refused(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct list_subscriber *sub = list_new(test, mm, &list_ops);
+	struct monitor *mon[3];
+	int i, refusing;
+
+	for (i = 0; i < 3; i++)
+		mon[i] = monitor_new(test, mm, i, 4);
+
+	for (refusing = 0; refusing < 3; refusing++) {
+		mon[refusing]->refuse = true;
+		KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm, 0, 8), -EAGAIN);
+		KUNIT_EXPECT_EQ(test, sub->starts, sub->ends);
+		for (i = 0; i < 3; i++)
+			expect_readable(test, mon[i]);
+		mon[refusing]->refuse = false;
+		KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm, 0, 8), 0);
+		invalidate(mm, 0, 8);
+		KUNIT_EXPECT_EQ(test, sub->starts, sub->ends);
+	}
+
+	/* who would refuse but is not concerned does not */
+	mon[2]->refuse = true;
+	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm, 0, 2), 0);
+}
+
+/*
+ * The intervals have been told when one on the list fails: the range must be
+ * over for them too. If it is not, nobody reads here any more until the test
+ * ends the range in the stead of the core.
+ */
+static void nonblock_fails_on_list(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct list_subscriber *sub = list_new(test, mm, &failing_ops);
+	struct monitor *mon = monitor_new(test, mm, 0, 4);
+	struct mmu_notifier_range range;
+	struct mn_thread *thread;
+	bool over;
+
+	sub->ret = -EAGAIN;
+	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm, 0, 4), -EAGAIN);
+	thread = mn_thread_run(test, reader_thread, reader_new(test, mon));
+	over = wait_for_completion_timeout(&thread->done, MN_DEADLOCK);
+	KUNIT_EXPECT_TRUE_MSG(test, over,
+			      "the range that failed is still in progress");
+	if (!over) {
+		range_init(&range, mm, 0, 4);
+		mmu_notifier_invalidate_range_end(&range);
+	}
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
+	invalidate(mm, 0, 4);
+	KUNIT_EXPECT_EQ(test, sub->starts, 2);
+}
+
+/* ---------------------------------- exit ---------------------------------- */
+
+static void exit_releases(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	int count = atomic_read(&mm->mm_count);
+	struct monitor *mon[3];
+	unsigned long seq[3];
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		mon[i] = monitor_new(test, mm, 10 * i, 4);
+		seq[i] = mmu_interval_read_begin(&mon[i]->interval);
+	}
+	mn_test_mm_exit(test, mm);
+	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_EQ(test, mon[i]->calls, 1);
+		KUNIT_EXPECT_EQ(test, mon[i]->range.event, MMU_NOTIFY_RELEASE);
+		KUNIT_EXPECT_EQ(test, mon[i]->range.start, 0);
+		KUNIT_EXPECT_EQ(test, mon[i]->range.end, ULONG_MAX);
+		KUNIT_EXPECT_PTR_EQ(test, mon[i]->range.mm, mm);
+		KUNIT_EXPECT_TRUE(test,
+				  mmu_notifier_range_blockable(&mon[i]->range));
+		KUNIT_EXPECT_TRUE(test, monitor_retry(mon[i], seq[i]));
+		/* nothing stays in progress */
+		expect_readable(test, mon[i]);
+	}
+	for (i = 0; i < 3; i++)
+		monitor_remove(test, mon[i]);
+	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count - 1);
+}
+
+/* The exit waits for the monitor, and who removes it for the exit */
+static void remove_during_exit(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct monitor *mon = monitor_alloc(test);
+	struct remover *remover = mn_test_alloc(test, sizeof(*remover));
+	struct mn_gate *gate = mn_gate_alloc(test);
+	struct mn_thread *exit, *remove;
+
+	KUNIT_ASSERT_EQ(test, monitor_insert(mon, mm, 0, 4), 0);
+	mon->gate = gate;
+	remover->mon = mon;
+	mmget(mm);
+	mn_test_mm_exit(test, mm);
+	exit = mn_thread_run(test, mmput_thread, mm);
+	KUNIT_EXPECT_TRUE(test, mn_gate_reached(gate));
+	remove = mn_thread_run(test, remove_thread, remover);
+	KUNIT_EXPECT_FALSE(test, mn_thread_returned(remove));
+	KUNIT_EXPECT_FALSE(test, mn_thread_returned(exit));
+	mn_gate_open(gate);
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(exit));
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(remove));
+	KUNIT_EXPECT_EQ(test, remover->running, 0);
+	KUNIT_EXPECT_EQ(test, mon->calls, 1);
+}
+
+/* ------------------------------ two mms apart ----------------------------- */
+
+/* While a monitor of one mm sleeps, those of another come, read and go */
+static void isolated(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test), *other = mn_test_mm(test);
+	struct monitor *sleeper = monitor_new(test, mm, 0, 4);
+	struct mn_gate *gate = mn_gate_alloc(test);
+	struct reader *reader = reader_new(test, monitor_alloc(test));
+	struct mn_thread *range, *thread, *exit;
+
+	sleeper->gate = gate;
+	range = mn_thread_run(test, invalidate_thread, mm);
+	KUNIT_EXPECT_TRUE(test, mn_gate_reached(gate));
+
+	reader->insert = true;
+	reader->remove = true;
+	reader->mm = other;
+	reader->nr = 4;
+	thread = mn_thread_run(test, reader_thread, reader);
+	KUNIT_EXPECT_TRUE(test, wait_for_completion_timeout(&thread->done,
+							    MN_DEADLOCK));
+	mmget(other);
+	mn_test_mm_exit(test, other);
+	exit = mn_thread_run(test, mmput_thread, other);
+	KUNIT_EXPECT_TRUE(test, wait_for_completion_timeout(&exit->done,
+							    MN_DEADLOCK));
+	mn_gate_open(gate);
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(exit));
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(range));
+	KUNIT_EXPECT_EQ(test, reader->ret, 0);
+}
+
+/* --------------------------------- stress --------------------------------- */
+
+#define STRESS_ROUNDS	200
+
+/* A driver mirrors one page; the mm changes it between start and end only */
+struct stress {
+	struct mm_struct *mm;
+	struct monitor *mirror;
+	unsigned int page;		/* its content, changed under lock */
+	spinlock_t lock;
+	atomic_t filled;
+	atomic_t stale;			/* entries older than the page */
+	atomic_t early;			/* entries made inside a range */
+	atomic_t late;			/* callbacks after removal */
+};
+
+static void expect_empty(struct stress *stress)
+{
+	guard(spinlock)(&stress->mirror->lock);
+	if (stress->mirror->spte)
+		atomic_inc(&stress->early);
+}
+
+static void stress_invalidate(void *data)
+{
+	struct stress *stress = data;
+	struct mmu_notifier_range range;
+	int i;
+
+	for (i = 0; i < STRESS_ROUNDS; i++) {
+		bool hit = i % 3;
+
+		/* the mirrored page, or those after it */
+		range_init(&range, stress->mm, hit ? 0 : 1, 1 + i % 4);
+		mmap_read_lock(stress->mm);
+		mmu_notifier_invalidate_range_start(&range);
+		if (hit) {
+			expect_empty(stress);
+			scoped_guard(spinlock, &stress->lock)
+				stress->page++;
+		}
+		if (i % 8 == 0)
+			schedule_timeout_uninterruptible(1);
+		else
+			schedule();
+		if (hit)
+			expect_empty(stress);
+		mmu_notifier_invalidate_range_end(&range);
+		mmap_read_unlock(stress->mm);
+		schedule();
+	}
+}
+
+static void stress_fill(void *data)
+{
+	struct stress *stress = data;
+	struct monitor *mirror = stress->mirror;
+	unsigned long seq;
+	unsigned int page;
+	int i;
+
+	for (i = 0; i < STRESS_ROUNDS; i++) {
+		seq = mmu_interval_read_begin(&mirror->interval);
+		page = READ_ONCE(stress->page);
+		if (i % 8 == 4)
+			schedule_timeout_uninterruptible(1);
+		else
+			schedule();
+		scoped_guard(spinlock, &mirror->lock) {
+			if (mmu_interval_read_retry(&mirror->interval, seq))
+				break;
+			if (page != READ_ONCE(stress->page))
+				atomic_inc(&stress->stale);
+			mirror->spte = page;
+			atomic_inc(&stress->filled);
+		}
+	}
+}
+
+static void stress_come_and_go(void *data)
+{
+	struct stress *stress = data;
+	struct monitor mon = { };
+	unsigned int calls;
+	unsigned long seq;
+	int i;
+
+	spin_lock_init(&mon.lock);
+	for (i = 0; i < STRESS_ROUNDS / 4; i++) {
+		if (monitor_insert(&mon, stress->mm, i % 3, 2)) {
+			atomic_inc(&stress->late);
+			continue;
+		}
+		seq = mmu_interval_read_begin(&mon.interval);
+		schedule();
+		monitor_retry(&mon, seq);
+		mmu_interval_notifier_remove(&mon.interval);
+		calls = READ_ONCE(mon.calls);
+		if (READ_ONCE(mon.running))
+			atomic_inc(&stress->late);
+		schedule();
+		if (calls != READ_ONCE(mon.calls))
+			atomic_inc(&stress->late);
+	}
+}
+
+static void mirror_stress(struct kunit *test)
+{
+	static void (*const fn[])(void *) = {
+		stress_invalidate, stress_invalidate, stress_fill, stress_fill,
+		stress_come_and_go, stress_come_and_go,
+	};
+	struct mm_struct *mm = mn_test_mm(test);
+	int count = atomic_read(&mm->mm_count);
+	struct stress *stress = mn_test_alloc(test, sizeof(*stress));
+	struct mn_thread *thread[ARRAY_SIZE(fn)];
+	unsigned int i;
+
+	spin_lock_init(&stress->lock);
+	stress->mm = mm;
+	stress->page = 1;
+	stress->mirror = monitor_new(test, mm, 0, 1);
+	for (i = 0; i < ARRAY_SIZE(fn); i++)
+		thread[i] = mn_thread_run(test, fn[i], stress);
+	for (i = 0; i < ARRAY_SIZE(fn); i++)
+		KUNIT_EXPECT_TRUE(test, mn_thread_join(thread[i]));
+
+	KUNIT_EXPECT_EQ(test, atomic_read(&stress->stale), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&stress->early), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&stress->late), 0);
+	/* or else nothing was tested */
+	KUNIT_EXPECT_GT(test, atomic_read(&stress->filled), 0);
+	KUNIT_EXPECT_EQ(test, stress->mirror->calls, stress->page - 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count + 1);
+	expect_readable(test, stress->mirror);
+}
+
+static struct kunit_case mmu_interval_notifier_cases[] = {
+	KUNIT_CASE(insert_remove),
+	KUNIT_CASE(insert_locked),
+	KUNIT_CASE(insert_bad_length),
+	KUNIT_CASE(insert_to_the_end),
+	KUNIT_CASE(sees_the_range),
+	KUNIT_CASE(overlaps),
+	KUNIT_CASE(both_kinds),
+	KUNIT_CASE(read_alone),
+	KUNIT_CASE(read_collides),
+	KUNIT_CASE(read_beside),
+	KUNIT_CASE(read_waits),
+	KUNIT_CASE(insert_in_idle_range),
+	KUNIT_CASE(insert_in_busy_range),
+	KUNIT_CASE(insert_remove_in_range),
+	KUNIT_CASE(remove_waits),
+	KUNIT_CASE(many_come_and_go_in_range),
+	KUNIT_CASE(nonblock),
+	KUNIT_CASE(nonblock_refused),
+	KUNIT_CASE(nonblock_fails_on_list),
+	KUNIT_CASE(exit_releases),
+	KUNIT_CASE(remove_during_exit),
+	KUNIT_CASE(isolated),
+	KUNIT_CASE(mirror_stress),
+	{ }
+};
+
+static struct kunit_suite mmu_interval_notifier_suite = {
+	.name = "mmu_interval_notifier",
+	.init = mn_test_init,
+	.test_cases = mmu_interval_notifier_cases,
+};
+
+kunit_test_suite(mmu_interval_notifier_suite);
+
+MODULE_DESCRIPTION("KUnit tests for MMU interval notifiers");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,823 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * MMU notifiers: registration, and delivery to subscribers of a whole mm.
+ *
+ * Delivery walks a list under SRCU, because callbacks may sleep.  Every mm has
+ * an SRCU domain of its own.
+ *
+ * Registration takes all locks under which a range can be in progress: mmap_lock
+ * for writing, every VMA lock, every reverse map lock.  So no range is in
+ * progress at the moment a subscription appears, and from then on the
+ * subscriber hears of every start.  A removal takes none of them: it waits for
+ * the callbacks that are running.
+ *
+ * Lock order:
+ *
+ *	mmap_lock
+ *	  cpu_hotplug_lock (only tried), then the jump label locks
+ *	  mm_take_all_locks()
+ *	    mmu_notifier_subscriptions::lock
+ *
+ * What holds:
+ *
+ *  - The static key is on from before a subscription appears until after the
+ *    last one has gone.  It changes while ranges are in progress, but only in
+ *    mms that have no subscription.
+ *  - release() is called by whoever finds ->released clear under the lock, so
+ *    once.  The subscription stays in the list until release() has returned:
+ *    what it still maps is still invalidated.
+ *  - exit_mmap() frees no page before every release() has returned, whoever
+ *    called it: __mmu_notifier_release() waits for a grace period, and release()
+ *    runs inside a read section.
+ */
+#include <linux/cpu.h>
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/rculist.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include <kunit/static_stub.h>
+
+#include "mmu_notifier_internal.h"
+#include "vma.h"
+
+/* How long a caller that holds mmap_lock waits for CPU hotplug to finish. */
+#define HOTPLUG_WAIT	(10 * HZ)
+
+/* Patching code isn't cheap: the key stays on for a while after its last user. */
+#define DEFINE_LINGERING_KEY(name)	DEFINE_STATIC_KEY_DEFERRED_FALSE(name, HZ)
+
+DEFINE_LINGERING_KEY(mmu_notifier_key);
+EXPORT_SYMBOL_GPL(mmu_notifier_key);
+
+#ifdef CONFIG_LOCKDEP
+struct lockdep_map __mmu_notifier_invalidate_range_start_map = {
+	.name = "mmu_notifier_invalidate_range_start"
+};
+#endif
+
+/* Readers are subscriptions between their last put and their being freed. */
+DEFINE_STATIC_SRCU(mmu_notifier_puts);
+
+/*
+ * Bits of mmu_notifier_subscriptions::wants.  A bit is set before its first
+ * subscriber can be missed, under mm_take_all_locks() or, for the callbacks that
+ * these locks don't exclude, before registration returns.  It may be set in
+ * vain.
+ */
+enum mmu_notifier_wants {
+	WANTS_START		= 1 << 0,
+	WANTS_END		= 1 << 1,
+	WANTS_FLUSH_YOUNG	= 1 << 2,
+	WANTS_YOUNG		= 1 << 3,
+	WANTS_TEST_YOUNG	= 1 << 4,
+	WANTS_TLB		= 1 << 5,
+};
+
+static unsigned int wanted_by(const struct mmu_notifier_ops *ops)
+{
+	return (ops->invalidate_range_start ? WANTS_START : 0) |
+	       (ops->invalidate_range_end ? WANTS_END : 0) |
+	       (ops->clear_flush_young ? WANTS_FLUSH_YOUNG : 0) |
+	       (ops->clear_young ? WANTS_YOUNG : 0) |
+	       (ops->test_young ? WANTS_TEST_YOUNG : 0) |
+	       (ops->arch_invalidate_secondary_tlbs ? WANTS_TLB : 0);
+}
+
+static bool wants(struct mmu_notifier_subscriptions *subs, unsigned int which)
+{
+	return READ_ONCE(subs->wants) & which;
+}
+
+static bool __maybe_unused may_walk(struct mmu_notifier_subscriptions *subs)
+{
+	return srcu_read_lock_held(&subs->srcu) || lockdep_is_held(&subs->lock);
+}
+
+/* --- the static key ------------------------------------------------------- */
+
+/*
+ * arm - take a reference of the static key
+ * @mmap_locked: the caller holds mmap_lock
+ *
+ * Turning the key on takes cpu_hotplug_lock.  There are paths that hold it and
+ * wait for an mmap_lock (cpuset does when it rebinds memory policies), so under
+ * mmap_lock it can only be tried.  That fails while a CPU comes or goes, which
+ * is worth waiting for, but not without end: the CPU may be waiting for such a
+ * path, and this for us.
+ */
+static int arm(bool mmap_locked)
+{
+	struct static_key *key = &mmu_notifier_key.key.key;
+	unsigned long give_up = jiffies + HOTPLUG_WAIT;
+
+	if (!mmap_locked) {
+		static_branch_inc(&mmu_notifier_key.key);
+		return 0;
+	}
+
+	if (static_key_fast_inc_not_disabled(key))
+		return 0;
+
+	while (!cpus_read_trylock()) {
+		if (signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, give_up))
+			return -EAGAIN;
+		schedule_timeout_interruptible(1);
+	}
+	static_key_slow_inc_cpuslocked(key);
+	cpus_read_unlock();
+
+	return 0;
+}
+
+/* May be called in atomic context: turning the key off is left to a work. */
+static void disarm(void)
+{
+	static_branch_slow_dec_deferred(&mmu_notifier_key);
+}
+
+/* --- the subscriptions of an mm ------------------------------------------- */
+
+static void subscriptions_destroy_work(struct work_struct *work)
+{
+	struct mmu_notifier_subscriptions *subs =
+		container_of(work, struct mmu_notifier_subscriptions,
+			     destroy_work);
+
+	/* The SRCU callback whose mmdrop() brought us here may still return. */
+	srcu_barrier(&subs->srcu);
+	cleanup_srcu_struct(&subs->srcu);
+	kfree(subs);
+}
+
+/* Non-static for the tests, which make it fail. */
+struct mmu_notifier_subscriptions *
+mmu_notifier_subscriptions_alloc(struct mm_struct *mm)
+{
+	struct mmu_notifier_subscriptions *subs;
+
+	KUNIT_STATIC_STUB_REDIRECT(mmu_notifier_subscriptions_alloc, mm);
+
+	subs = kzalloc(sizeof(*subs), GFP_KERNEL);
+	if (!subs)
+		return NULL;
+	if (init_srcu_struct(&subs->srcu)) {
+		kfree(subs);
+		return NULL;
+	}
+
+	INIT_HLIST_HEAD(&subs->list);
+	spin_lock_init(&subs->lock);
+	mmu_intervals_init(&subs->intervals);
+	INIT_WORK(&subs->destroy_work, subscriptions_destroy_work);
+	return subs;
+}
+
+/* Every subscription pins the mm, so this mm has none left. */
+void __mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+
+	WARN_ON_ONCE(!hlist_empty(&subs->list));
+	mm->notifier_subscriptions = NULL;
+	if (subs->armed)
+		disarm();
+	queue_work(system_unbound_wq, &subs->destroy_work);
+}
+
+/*
+ * attach_locked - make a subscription appear, with no range in progress
+ *
+ * Consumes the caller's reference of the static key on success.
+ */
+static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
+			 void *subscription)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	bool was_armed;
+	int ret;
+
+	mmap_assert_write_locked(mm);
+	if (WARN_ON_ONCE(atomic_read(&mm->mm_users) <= 0))
+		return -EINVAL;
+
+	if (!subs) {
+		subs = mmu_notifier_subscriptions_alloc(mm);
+		if (!subs)
+			return -ENOMEM;
+	}
+
+	ret = mm_take_all_locks(mm);
+	if (ret) {
+		if (!mm->notifier_subscriptions)
+			subscriptions_destroy_work(&subs->destroy_work);
+		return ret;
+	}
+
+	/*
+	 * Pairs with smp_load_acquire() in mmu_interval_notifier_insert(), the
+	 * one reader that holds none of the locks.
+	 */
+	smp_store_release(&mm->notifier_subscriptions, subs);
+
+	spin_lock(&subs->lock);
+	was_armed = subs->armed;
+	subs->armed = true;
+	attach(subs, subscription);
+	spin_unlock(&subs->lock);
+
+	mm_drop_all_locks(mm);
+
+	if (was_armed)
+		disarm();
+	return 0;
+}
+
+/**
+ * mmu_notifier_subscribe - make a subscription of either kind appear
+ * @mm: the address space; the caller has it in use
+ * @mmap_locked: the caller holds its mmap_lock for writing
+ * @attach: puts the subscription in place
+ * @subscription: for @attach
+ *
+ * Return: 0; -EINTR if a signal came, -ENOMEM, or -EAGAIN if @mmap_locked and
+ * CPU hotplug does not let the static key be turned on.  Then nothing has
+ * changed.
+ */
+int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
+			   mmu_notifier_attach_t attach, void *subscription)
+{
+	int ret;
+
+	ret = arm(mmap_locked);
+	if (ret)
+		return ret;
+
+	if (!mmap_locked)
+		mmap_write_lock(mm);
+	ret = attach_locked(mm, attach, subscription);
+	if (!mmap_locked)
+		mmap_write_unlock(mm);
+
+	if (ret)
+		disarm();
+	return ret;
+}
+
+static void attach_notifier(struct mmu_notifier_subscriptions *subs, void *data)
+{
+	struct mmu_notifier *sub = data;
+
+	sub->serial = ++subs->serial;
+	WRITE_ONCE(subs->wants, subs->wants | wanted_by(sub->ops));
+	hlist_add_head_rcu(&sub->hlist, &subs->list);
+}
+
+/*
+ * unlink_notifier - take a subscription out of the list, if it still is in it
+ *
+ * An mm that has, or had, interval subscriptions keeps its reference of the key:
+ * it counts ranges, and a start that was counted needs its end.
+ */
+static void unlink_notifier(struct mmu_notifier_subscriptions *subs,
+			    struct mmu_notifier *sub)
+{
+	struct mmu_notifier *other;
+	unsigned int still_wanted = 0;
+
+	lockdep_assert_held(&subs->lock);
+	if (hlist_unhashed(&sub->hlist))
+		return;
+
+	hlist_del_init_rcu(&sub->hlist);
+	hlist_for_each_entry_srcu(other, &subs->list, hlist,
+				  may_walk(subs))
+		still_wanted |= wanted_by(other->ops);
+	WRITE_ONCE(subs->wants, still_wanted);
+
+	if (hlist_empty(&subs->list) && !subs->intervals.open) {
+		subs->armed = false;
+		disarm();
+	}
+}
+
+static int register_notifier(struct mmu_notifier *sub, struct mm_struct *mm,
+			     bool mmap_locked)
+{
+	const struct mmu_notifier_ops *ops = sub->ops;
+	int ret;
+
+	if (WARN_ON_ONCE(ops->arch_invalidate_secondary_tlbs &&
+			 (ops->invalidate_range_start ||
+			  ops->invalidate_range_end)))
+		return -EINVAL;
+
+	/*
+	 * Before it appears: callbacks may run before this function returns.
+	 * The reference is dropped by unregister or after the last put.
+	 */
+	sub->mm = mm;
+	sub->users = 1;
+	sub->released = false;
+	mmgrab(mm);
+
+	ret = mmu_notifier_subscribe(mm, mmap_locked, attach_notifier, sub);
+	if (ret)
+		mmdrop(mm);
+	return ret;
+}
+
+/**
+ * mmu_notifier_register - subscribe to an mm
+ * @subscription: with ->ops set
+ * @mm: current->mm, or an mm that the caller has pinned with mmget()
+ *
+ * From here on @subscription hears of every change, and pins @mm with mmgrab()
+ * until mmu_notifier_unregister(), which must follow.  mmget_not_zero() on
+ * ->mm tells whether the address space is still alive.
+ *
+ * Context: may sleep.  Takes mmap_lock and all locks of the mm; the caller holds
+ * none of them.
+ *
+ * Return: 0; -EINTR if a signal is pending, -ENOMEM, or -EINVAL for a
+ * combination of callbacks that makes no sense.  Then nothing has changed.
+ */
+int mmu_notifier_register(struct mmu_notifier *subscription,
+			  struct mm_struct *mm)
+{
+	return register_notifier(subscription, mm, false);
+}
+EXPORT_SYMBOL_GPL(mmu_notifier_register);
+
+/**
+ * __mmu_notifier_register - subscribe to an mm whose mmap_lock is held
+ * @subscription: with ->ops set
+ * @mm: current->mm, or an mm that the caller has pinned with mmget()
+ *
+ * See mmu_notifier_register(), which is to be preferred.
+ *
+ * Context: may sleep.  mmap_lock is held for writing.
+ *
+ * Return: as mmu_notifier_register(); also -EAGAIN if this would be the first
+ * subscription in the system and CPU hotplug is in the way for very long.
+ */
+int __mmu_notifier_register(struct mmu_notifier *subscription,
+			    struct mm_struct *mm)
+{
+	return register_notifier(subscription, mm, true);
+}
+EXPORT_SYMBOL_GPL(__mmu_notifier_register);
+
+/* --- get and put ---------------------------------------------------------- */
+
+static struct mmu_notifier *find_and_get(struct mmu_notifier_subscriptions *subs,
+					 const struct mmu_notifier_ops *ops)
+{
+	struct mmu_notifier *sub, *found = NULL;
+
+	spin_lock(&subs->lock);
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs)) {
+		if (sub->ops != ops)
+			continue;
+		if (WARN_ON_ONCE(sub->users == UINT_MAX)) {
+			found = ERR_PTR(-EOVERFLOW);
+		} else {
+			sub->users++;
+			found = sub;
+		}
+		break;
+	}
+	spin_unlock(&subs->lock);
+
+	return found;
+}
+
+/**
+ * mmu_notifier_get_locked - find or make the subscription of @ops to an mm
+ * @ops: the subscriber; two subscriptions with the same @ops are the same
+ * @mm: current->mm, or an mm that the caller has pinned with mmget()
+ *
+ * Made by @ops->alloc_notifier() if there is none yet.  Each call is to be
+ * matched by a mmu_notifier_put().  ->mm is pinned with mmgrab() until then.
+ *
+ * Context: may sleep.  mmap_lock is held for writing.
+ *
+ * Return: the subscription; or an ERR_PTR() as from @ops->alloc_notifier() or
+ * __mmu_notifier_register(), or -EOVERFLOW.
+ */
+struct mmu_notifier *mmu_notifier_get_locked(const struct mmu_notifier_ops *ops,
+					     struct mm_struct *mm)
+{
+	struct mmu_notifier *sub;
+	int ret;
+
+	mmap_assert_write_locked(mm);
+
+	if (mm->notifier_subscriptions) {
+		sub = find_and_get(mm->notifier_subscriptions, ops);
+		if (sub)
+			return sub;
+	}
+
+	sub = ops->alloc_notifier(mm);
+	if (IS_ERR(sub))
+		return sub;
+	sub->ops = ops;
+
+	ret = __mmu_notifier_register(sub, mm);
+	if (ret) {
+		ops->free_notifier(sub);
+		return ERR_PTR(ret);
+	}
+	return sub;
+}
+EXPORT_SYMBOL_GPL(mmu_notifier_get_locked);
+
+/**
+ * mmu_notifier_get - find or make the subscription of @ops to an mm
+ * @ops: the subscriber; two subscriptions with the same @ops are the same
+ * @mm: current->mm, or an mm that the caller has pinned with mmget()
+ *
+ * Context: may sleep.  Takes mmap_lock.
+ *
+ * Return: as mmu_notifier_get_locked(), but never -EAGAIN.
+ */
+struct mmu_notifier *mmu_notifier_get(const struct mmu_notifier_ops *ops,
+				      struct mm_struct *mm)
+{
+	struct mmu_notifier *sub;
+
+	/* While it can be waited for; mmu_notifier_get_locked() has its own. */
+	arm(false);
+	mmap_write_lock(mm);
+	sub = mmu_notifier_get_locked(ops, mm);
+	mmap_write_unlock(mm);
+	disarm();
+
+	return sub;
+}
+EXPORT_SYMBOL_GPL(mmu_notifier_get);
+
+static void free_after_put(struct rcu_head *rcu)
+{
+	struct mmu_notifier *sub = container_of(rcu, struct mmu_notifier, rcu);
+	struct mm_struct *mm = sub->mm;
+	int idx = sub->put_idx;
+
+	sub->ops->free_notifier(sub);
+	__acquire(&mmu_notifier_puts);	/* from free_after_callbacks() */
+	srcu_up_read(&mmu_notifier_puts, idx);
+	/* The reference that register_notifier() took. */
+	mmdrop(mm);
+}
+
+static void free_after_callbacks(struct mmu_notifier_subscriptions *subs,
+				 struct mmu_notifier *sub)
+{
+	sub->put_idx = srcu_down_read(&mmu_notifier_puts);
+	call_srcu(&subs->srcu, &sub->rcu, free_after_put);
+	__release(&mmu_notifier_puts);	/* free_after_put() has it now */
+}
+
+/**
+ * mmu_notifier_put - drop a reference of mmu_notifier_get()
+ * @subscription: what it returned
+ *
+ * After the last one no new callback begins, and @ops->free_notifier() runs when
+ * those that are running have returned.  @ops->release() is not called, so the
+ * caller has dropped all translations and sets up none.
+ *
+ * A module must call mmu_notifier_synchronize() before its code goes away.
+ *
+ * Context: any, callbacks of the same mm included, but not hard interrupt.
+ */
+void mmu_notifier_put(struct mmu_notifier *subscription)
+{
+	struct mmu_notifier_subscriptions *subs =
+		subscription->mm->notifier_subscriptions;
+	bool last = false;
+
+	spin_lock(&subs->lock);
+	if (!WARN_ON_ONCE(!subscription->users))
+		last = !--subscription->users;
+	if (last)
+		unlink_notifier(subs, subscription);
+	spin_unlock(&subs->lock);
+
+	if (last)
+		free_after_callbacks(subs, subscription);
+}
+EXPORT_SYMBOL_GPL(mmu_notifier_put);
+
+/**
+ * mmu_notifier_synchronize - wait until what was put has been freed
+ *
+ * On return @ops->free_notifier() has returned for every subscription whose last
+ * mmu_notifier_put() came before the call, and nothing of it is called any more.
+ *
+ * Context: may sleep, as long as any of their callbacks does.
+ */
+void mmu_notifier_synchronize(void)
+{
+	synchronize_srcu(&mmu_notifier_puts);
+}
+EXPORT_SYMBOL_GPL(mmu_notifier_synchronize);
+
+/* --- unregister and exit -------------------------------------------------- */
+
+/*
+ * call_release - run release(), unless someone else does or did
+ *
+ * Called inside a read section, which is what makes the others wait for it.
+ */
+static void call_release(struct mmu_notifier_subscriptions *subs,
+			 struct mmu_notifier *sub, struct mm_struct *mm)
+{
+	bool ours = false;
+
+	spin_lock(&subs->lock);
+	if (!hlist_unhashed(&sub->hlist) && !sub->released) {
+		sub->released = true;
+		ours = true;
+	}
+	spin_unlock(&subs->lock);
+
+	if (ours && sub->ops->release)
+		sub->ops->release(sub, mm);
+}
+
+/**
+ * mmu_notifier_unregister - end a subscription
+ * @subscription: what mmu_notifier_register() was given
+ * @mm: likewise; it may have exited
+ *
+ * Calls @ops->release() if exit_mmap() has not, and drops the reference to @mm.
+ * On return no callback of @subscription is running or will run.
+ *
+ * Context: may sleep, as long as any callback on this mm does.  The caller
+ * holds no lock that a callback takes.
+ */
+void mmu_notifier_unregister(struct mmu_notifier *subscription,
+			     struct mm_struct *mm)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	int idx;
+
+	idx = srcu_read_lock(&subs->srcu);
+	call_release(subs, subscription, mm);
+	srcu_read_unlock(&subs->srcu, idx);
+
+	spin_lock(&subs->lock);
+	unlink_notifier(subs, subscription);
+	spin_unlock(&subs->lock);
+
+	/* For running callbacks, and for exit_mmap() in call_release(). */
+	synchronize_srcu(&subs->srcu);
+	mmdrop(mm);
+}
+EXPORT_SYMBOL_GPL(mmu_notifier_unregister);
+
+/*
+ * exit_mmap() has the last word: no task uses the mm, so nothing can register,
+ * but reclaim and truncation still reach it through the reverse map, and
+ * subscribers may unregister at any moment.
+ */
+void __mmu_notifier_release(struct mm_struct *mm)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier *sub;
+	struct hlist_node *next;
+	int idx;
+
+	if (subs->intervals.open)
+		mmu_intervals_release(subs, mm);
+
+	if (hlist_empty(&subs->list))
+		return;
+
+	idx = srcu_read_lock(&subs->srcu);
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
+		call_release(subs, sub, mm);
+
+	spin_lock(&subs->lock);
+	hlist_for_each_entry_safe(sub, next, &subs->list, hlist)
+		unlink_notifier(subs, sub);
+	spin_unlock(&subs->lock);
+	srcu_read_unlock(&subs->srcu, idx);
+
+	/* For the release() that a concurrent unregister is in. */
+	synchronize_srcu(&subs->srcu);
+}
+
+/* --- delivery ------------------------------------------------------------- */
+
+static void call_end(struct mmu_notifier *sub,
+		     const struct mmu_notifier_range *range)
+{
+	bool blockable = mmu_notifier_range_blockable(range);
+
+	if (!sub->ops->invalidate_range_end)
+		return;
+
+	if (!blockable)
+		non_block_start();
+	sub->ops->invalidate_range_end(sub, range);
+	if (!blockable)
+		non_block_end();
+}
+
+static int call_start(struct mmu_notifier *sub,
+		      const struct mmu_notifier_range *range)
+{
+	bool blockable = mmu_notifier_range_blockable(range);
+	int ret;
+
+	if (!sub->ops->invalidate_range_start)
+		return 0;
+
+	if (!blockable)
+		non_block_start();
+	ret = sub->ops->invalidate_range_start(sub, range);
+	if (!blockable)
+		non_block_end();
+
+	if (!ret)
+		return 0;
+
+	WARN_ONCE(blockable || ret != -EAGAIN,
+		  "%ps failed with %d in a %sblockable range\n",
+		  sub->ops->invalidate_range_start, ret,
+		  blockable ? "" : "non-");
+	/* In a blockable range the page tables change whatever it returns. */
+	return blockable ? 0 : ret;
+}
+
+/*
+ * The list is newest first, and nothing can join it while a range is in
+ * progress.  But subscriptions may leave, the one that failed too, so it is the
+ * serial number that says who was told before it.
+ */
+static void unwind_starts(struct mmu_notifier_subscriptions *subs,
+			  const struct mmu_notifier_range *range,
+			  unsigned long failed_serial)
+{
+	struct mmu_notifier *sub;
+
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs)) {
+		if (sub->serial <= failed_serial)
+			break;
+		call_end(sub, range);
+	}
+}
+
+static int list_start(struct mmu_notifier_subscriptions *subs,
+		      const struct mmu_notifier_range *range)
+{
+	struct mmu_notifier *sub;
+	int ret = 0, idx;
+
+	idx = srcu_read_lock(&subs->srcu);
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs)) {
+		ret = call_start(sub, range);
+		if (ret) {
+			unwind_starts(subs, range, sub->serial);
+			break;
+		}
+	}
+	srcu_read_unlock(&subs->srcu, idx);
+
+	return ret;
+}
+
+static void list_end(struct mmu_notifier_subscriptions *subs,
+		     const struct mmu_notifier_range *range)
+{
+	struct mmu_notifier *sub;
+	int idx;
+
+	if (mmu_notifier_range_blockable(range))
+		might_sleep();
+
+	idx = srcu_read_lock(&subs->srcu);
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
+		call_end(sub, range);
+	srcu_read_unlock(&subs->srcu, idx);
+}
+
+int __mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
+{
+	struct mmu_notifier_subscriptions *subs =
+		range->mm->notifier_subscriptions;
+	int ret = 0;
+
+	if (subs->intervals.open) {
+		ret = mmu_intervals_start(subs, range);
+		if (ret)
+			return ret;
+	}
+
+	if (wants(subs, WANTS_START)) {
+		ret = list_start(subs, range);
+		if (ret && subs->intervals.open)
+			mmu_intervals_end(subs);
+	}
+	return ret;
+}
+
+void __mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
+{
+	struct mmu_notifier_subscriptions *subs =
+		range->mm->notifier_subscriptions;
+
+	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
+
+	if (subs->intervals.open)
+		mmu_intervals_end(subs);
+
+	if (wants(subs, WANTS_END))
+		list_end(subs, range);
+
+	lock_map_release(&__mmu_notifier_invalidate_range_start_map);
+}
+
+int __mmu_notifier_clear_flush_young(struct mm_struct *mm, unsigned long start,
+				     unsigned long end)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier *sub;
+	int young = 0, idx;
+
+	if (!wants(subs, WANTS_FLUSH_YOUNG))
+		return 0;
+
+	idx = srcu_read_lock(&subs->srcu);
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
+		if (sub->ops->clear_flush_young)
+			young |= sub->ops->clear_flush_young(sub, mm, start, end);
+	srcu_read_unlock(&subs->srcu, idx);
+
+	return young;
+}
+
+int __mmu_notifier_clear_young(struct mm_struct *mm, unsigned long start,
+			       unsigned long end)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier *sub;
+	int young = 0, idx;
+
+	if (!wants(subs, WANTS_YOUNG))
+		return 0;
+
+	idx = srcu_read_lock(&subs->srcu);
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
+		if (sub->ops->clear_young)
+			young |= sub->ops->clear_young(sub, mm, start, end);
+	srcu_read_unlock(&subs->srcu, idx);
+
+	return young;
+}
+
+int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier *sub;
+	int young = 0, idx;
+
+	if (!wants(subs, WANTS_TEST_YOUNG))
+		return 0;
+
+	idx = srcu_read_lock(&subs->srcu);
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs)) {
+		if (sub->ops->test_young)
+			young = sub->ops->test_young(sub, mm, address);
+		if (young)
+			break;
+	}
+	srcu_read_unlock(&subs->srcu, idx);
+
+	return young;
+}
+
+void __mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
+						   unsigned long start,
+						   unsigned long end)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier *sub;
+	int idx;
+
+	if (!wants(subs, WANTS_TLB))
+		return;
+
+	idx = srcu_read_lock(&subs->srcu);
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
+		if (sub->ops->arch_invalidate_secondary_tlbs)
+			sub->ops->arch_invalidate_secondary_tlbs(sub, mm, start,
+								 end);
+	srcu_read_unlock(&subs->srcu, idx);
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+
+// expect 1
+@include@
+position p;
+@@
+  #include <linux/swapops.h>@p
++ #include <linux/mmu_notifier.h>
+
+// expect 1
+@change_pud_range@
+position p;
+@@
+change_pud_range@p(...)
+{
+	...
++	struct mmu_notifier_range range;
+	unsigned long next;
++	bool notified = false;
+	... when any
+}
+
+// Nothing is said of a range without a page table below it.  A flag tells
+// whether start ran; the address can't, because 0 is one.
+// expect 1
+@change_pud_range_start exists@
+position p;
+@@
+change_pud_range(...)
+{
+	... when any
+	if (pud_none@p(pud))
+		continue;
++
++	if (!notified) {
++		mmu_notifier_range_init(&range, MMU_NOTIFY_PROTECTION_VMA, 0,
++					vma->vm_mm, addr, end);
++		mmu_notifier_invalidate_range_start(&range);
++		notified = true;
++	}
+	... when any
+}
+
+// expect 1
+@change_pud_range_end exists@
+position p;
+@@
+change_pud_range(...)
+{
+	... when any
++	if (notified)
++		mmu_notifier_invalidate_range_end(&range);
+	return pages@p;
+}

@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM's side of the MMU notifier: what happens in the mm of the VMM is turned
+ * into what has to happen to guest memory.
+ *
+ * Host addresses become guest frames by way of the memslots; most of what a VMM
+ * does to its mm touches no memslot, and then mmu_lock isn't taken.  Attribute
+ * changes and guest_memfd know the guest frames themselves and join in at
+ * kvm_mmu_invalidate_begin().  include/linux/kvm_mmu_notifier.h has the
+ * protocol with page faults.
+ */
+
+#include <linux/interval_tree.h>
+#include <linux/kvm_host.h>
+#include <linux/mmu_notifier.h>
+#include <linux/rcuwait.h>
+#include <linux/srcu.h>
+#include <linux/xarray.h>
+
+#include <trace/events/kvm.h>
+
+#include "kvm_mm.h"
+#include "mmu_notifier.h"
+
+static struct kvm *mn_to_kvm(struct mmu_notifier *mn)
+{
+	return container_of(mn, struct kvm, mmu_notifier);
+}
+
+/**
+ * kvm_mmu_invalidate_begin() - begin to invalidate guest memory
+ * @kvm: the VM, whose mmu_lock is held for write
+ *
+ * The range is told by kvm_mmu_invalidate_range_add(), before mmu_lock is
+ * dropped.  Invalidations nest and overlap.
+ */
+void kvm_mmu_invalidate_begin(struct kvm *kvm)
+{
+	lockdep_assert_held_write(&kvm->mmu_lock);
+
+	if (!kvm->mmu_invalidate_in_progress) {
+		kvm->mmu_invalidate_range_start = INVALID_GPA;
+		kvm->mmu_invalidate_range_end = INVALID_GPA;
+	}
+	WRITE_ONCE(kvm->mmu_invalidate_in_progress,
+		   kvm->mmu_invalidate_in_progress + 1);
+}
+
+/**
+ * kvm_mmu_invalidate_range_add() - tell what is being invalidated
+ * @kvm: the VM, whose mmu_lock is held for write
+ * @start: the first gfn
+ * @end: the gfn behind the last
+ *
+ * The ranges of all invalidations in progress are kept as the one range that
+ * holds them all, until the last of them ends.  It is rare that more than one
+ * is in progress, and a fault in between is only delayed.
+ */
+void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end)
+{
+	lockdep_assert_held_write(&kvm->mmu_lock);
+	WARN_ON_ONCE(!kvm->mmu_invalidate_in_progress);
+
+	if (kvm->mmu_invalidate_range_start == INVALID_GPA) {
+		kvm->mmu_invalidate_range_start = start;
+		kvm->mmu_invalidate_range_end = end;
+		return;
+	}
+	if (start < kvm->mmu_invalidate_range_start)
+		kvm->mmu_invalidate_range_start = start;
+	if (end > kvm->mmu_invalidate_range_end)
+		kvm->mmu_invalidate_range_end = end;
+}
+
+/**
+ * kvm_mmu_invalidate_end() - the guest memory may be mapped again
+ * @kvm: the VM, whose mmu_lock is held for write
+ */
+void kvm_mmu_invalidate_end(struct kvm *kvm)
+{
+	lockdep_assert_held_write(&kvm->mmu_lock);
+
+	/* Between begin and end some range must have been added. */
+	WARN_ON_ONCE(kvm->mmu_invalidate_range_start == INVALID_GPA);
+
+	WRITE_ONCE(kvm->mmu_invalidate_seq, kvm->mmu_invalidate_seq + 1);
+	/*
+	 * Pairs with the smp_rmb() in mmu_invalidate_retry(), for those who
+	 * call it under a lock of their own.
+	 */
+	smp_wmb();
+	WRITE_ONCE(kvm->mmu_invalidate_in_progress,
+		   kvm->mmu_invalidate_in_progress - 1);
+	KVM_BUG_ON(kvm->mmu_invalidate_in_progress < 0, kvm);
+}
+
+/* Once an invalidation has begun: adds a range to it and unmaps the range. */
+bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range)
+{
+	kvm_mmu_invalidate_range_add(kvm, range->start, range->end);
+	return kvm_unmap_gfn_range(kvm, range);
+}
+
+#define for_each_memslot_in_hva_range(node, slots, start, last)		\
+	for (node = interval_tree_iter_first(&(slots)->hva_tree, start, last); \
+	     node;							\
+	     node = interval_tree_iter_next(node, start, last))
+
+/*
+ * A walk over the guest memory that the host range [@start, @end) backs.  The
+ * callers' walks are constant and the walk is inlined into each of them, so
+ * that no handler is called through a pointer.
+ */
+struct hva_walk {
+	unsigned long start;
+	unsigned long end;
+	/* Called for each piece, with mmu_lock held for write */
+	bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range);
+	/* Begin an invalidation in front of the first piece */
+	bool invalidate;
+	/* Flush TLBs, once for all pieces, if a handler returned true */
+	bool flush;
+	bool may_block;
+};
+
+/* What became of a walk */
+struct hva_walked {
+	bool guest_memory;	/* there was some in the range */
+	bool ret;		/* what the handlers returned, or'ed */
+};
+
+/* The guest frames in @slot with a byte between @start and @end. */
+static void hva_range_to_gfns(struct kvm_memory_slot *slot,
+			      unsigned long start, unsigned long end,
+			      struct kvm_gfn_range *range)
+{
+	unsigned long slot_start = slot->userspace_addr;
+	unsigned long slot_end = slot_start + (slot->npages << PAGE_SHIFT);
+
+	start = max(start, slot_start);
+	end = min(end, slot_end);
+	range->start = hva_to_gfn_memslot(start, slot);
+	range->end = hva_to_gfn_memslot(end + PAGE_SIZE - 1, slot);
+	range->slot = slot;
+}
+
+static __always_inline struct hva_walked
+kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
+{
+	struct hva_walked walked = {};
+	struct kvm_gfn_range range = {
+		.may_block = walk->may_block,
+		/* What is private to the guest has no host address. */
+		.attr_filter = KVM_FILTER_SHARED,
+	};
+	int idx, i;
+
+	if (WARN_ON_ONCE(walk->end <= walk->start))
+		return walked;
+
+	idx = srcu_read_lock(&kvm->srcu);
+
+	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
+		struct kvm_memslots *slots = __kvm_memslots(kvm, i);
+		struct interval_tree_node *node;
+
+		for_each_memslot_in_hva_range(node, slots, walk->start,
+					      walk->end - 1) {
+			hva_range_to_gfns(container_of(node,
+						       struct kvm_memory_slot,
+						       hva_node[slots->node_idx]),
+					  walk->start, walk->end, &range);
+
+			if (!walked.guest_memory) {
+				walked.guest_memory = true;
+				KVM_MMU_LOCK(kvm);
+				if (walk->invalidate)
+					kvm_mmu_invalidate_begin(kvm);
+			}
+			walked.ret |= walk->handler(kvm, &range);
+		}
+	}
+
+	if (walked.guest_memory) {
+		if (walk->flush && walked.ret)
+			kvm_flush_remote_tlbs(kvm);
+		KVM_MMU_UNLOCK(kvm);
+	}
+
+	srcu_read_unlock(&kvm->srcu, idx);
+	return walked;
+}
+
+/* Whether kvm_walk_hva_range() would find guest memory. */
+static bool kvm_hva_range_has_guest_memory(struct kvm *kvm, unsigned long start,
+					   unsigned long end)
+{
+	bool found = false;
+	int idx, i;
+
+	if (WARN_ON_ONCE(end <= start))
+		return false;
+
+	idx = srcu_read_lock(&kvm->srcu);
+	for (i = 0; !found && i < kvm_arch_nr_memslot_as_ids(kvm); i++)
+		found = interval_tree_iter_first(&__kvm_memslots(kvm, i)->hva_tree,
+						 start, end - 1);
+	srcu_read_unlock(&kvm->srcu, idx);
+	return found;
+}
+
+#ifdef CONFIG_HAVE_KVM_PFNCACHE
+static bool pfncache_maps(struct gfn_to_pfn_cache *gpc, unsigned long start,
+			  unsigned long end)
+{
+	/* A cache is never larger than a page, and never crosses one. */
+	return gpc->valid && !is_error_noslot_pfn(gpc->pfn) &&
+	       gpc->uhva >= start && gpc->uhva < end;
+}
+
+static void kvm_pfncaches_invalidate(struct kvm *kvm, unsigned long start,
+				     unsigned long end)
+{
+	struct gfn_to_pfn_cache *gpc;
+	bool maps;
+
+	spin_lock(&kvm->gpc_lock);
+	list_for_each_entry(gpc, &kvm->gpc_list, list) {
+		/* vCPUs use a cache with its lock held: don't stop them idly. */
+		read_lock_irq(&gpc->lock);
+		maps = pfncache_maps(gpc, start, end);
+		read_unlock_irq(&gpc->lock);
+		if (!maps)
+			continue;
+
+		/* Another refresh may have come in between. */
+		write_lock_irq(&gpc->lock);
+		if (pfncache_maps(gpc, start, end))
+			gpc->valid = false;
+		write_unlock_irq(&gpc->lock);
+	}
+	spin_unlock(&kvm->gpc_lock);
+}
+#else
+static void kvm_pfncaches_invalidate(struct kvm *kvm, unsigned long start,
+				     unsigned long end)
+{
+}
+#endif /* CONFIG_HAVE_KVM_PFNCACHE */
+
+/*
+ * Nothing below sleeps if the range is not blockable: the locks spin, and
+ * the architecture keeps mmu_lock unless it is told that it may block.
+ */
+static int kvm_mn_range_start(struct mmu_notifier *mn,
+			      const struct mmu_notifier_range *range)
+{
+	struct kvm *kvm = mn_to_kvm(mn);
+	const struct hva_walk walk = {
+		.start		= range->start,
+		.end		= range->end,
+		.handler	= kvm_mmu_unmap_gfn_range,
+		.invalidate	= true,
+		.flush		= true,
+		.may_block	= mmu_notifier_range_blockable(range),
+	};
+
+	trace_kvm_unmap_hva_range(range->start, range->end);
+
+	/*
+	 * Until the range has ended no memslots are published: start and end
+	 * must agree on whether the range is guest memory, or else begin and
+	 * end of the invalidation wouldn't pair.
+	 */
+	spin_lock(&kvm->mn_lock);
+	WRITE_ONCE(kvm->mn_ranges_running, kvm->mn_ranges_running + 1);
+	spin_unlock(&kvm->mn_lock);
+
+	/* In front of mmu_lock, so that the caches' locks don't nest in it. */
+	kvm_pfncaches_invalidate(kvm, range->start, range->end);
+
+	/* This is slow on x86 with encrypted guests: not under mmu_lock. */
+	if (kvm_walk_hva_range(kvm, &walk).guest_memory)
+		kvm_arch_guest_memory_reclaimed(kvm);
+
+	return 0;
+}
+
+static void kvm_mn_range_end(struct mmu_notifier *mn,
+			     const struct mmu_notifier_range *range)
+{
+	struct kvm *kvm = mn_to_kvm(mn);
+	bool last;
+
+	if (kvm_hva_range_has_guest_memory(kvm, range->start, range->end)) {
+		KVM_MMU_LOCK(kvm);
+		kvm_mmu_invalidate_end(kvm);
+		KVM_MMU_UNLOCK(kvm);
+	}
+
+	spin_lock(&kvm->mn_lock);
+	WRITE_ONCE(kvm->mn_ranges_ended, kvm->mn_ranges_ended + 1);
+	/* Pairs with the smp_rmb() in kvm_pfncache_retry(). */
+	smp_wmb();
+	if (!WARN_ON_ONCE(!kvm->mn_ranges_running))
+		WRITE_ONCE(kvm->mn_ranges_running, kvm->mn_ranges_running - 1);
+	last = !kvm->mn_ranges_running;
+	spin_unlock(&kvm->mn_lock);
+
+	/* There is one waiter at most: it holds slots_lock. */
+	if (last)
+		rcuwait_wake_up(&kvm->mn_memslots_wait);
+}
+
+/*
+ * The TLBs' young bits matter only to who asks for the flush.  clear_young()
+ * doesn't, and a page that goes on being used from a TLB may look old.
+ */
+static int kvm_mn_clear_flush_young(struct mmu_notifier *mn,
+				    struct mm_struct *mm,
+				    unsigned long start, unsigned long end)
+{
+	const struct hva_walk walk = {
+		.start		= start,
+		.end		= end,
+		.handler	= kvm_age_gfn,
+		.flush		= true,
+	};
+
+	trace_kvm_age_hva(start, end);
+	return kvm_walk_hva_range(mn_to_kvm(mn), &walk).ret;
+}
+
+static int kvm_mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
+			      unsigned long start, unsigned long end)
+{
+	const struct hva_walk walk = {
+		.start		= start,
+		.end		= end,
+		.handler	= kvm_age_gfn,
+	};
+
+	trace_kvm_age_hva(start, end);
+	return kvm_walk_hva_range(mn_to_kvm(mn), &walk).ret;
+}
+
+static int kvm_mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
+			     unsigned long address)
+{
+	const struct hva_walk walk = {
+		.start		= address,
+		.end		= address + 1,
+		.handler	= kvm_test_age_gfn,
+	};
+
+	trace_kvm_test_age_hva(address);
+	return kvm_walk_hva_range(mn_to_kvm(mn), &walk).ret;
+}
+
+static void kvm_mn_release(struct mmu_notifier *mn, struct mm_struct *mm)
+{
+	struct kvm *kvm = mn_to_kvm(mn);
+	int idx;
+
+	idx = srcu_read_lock(&kvm->srcu);
+	kvm_flush_shadow_all(kvm);
+	srcu_read_unlock(&kvm->srcu, idx);
+}
+
+static const struct mmu_notifier_ops kvm_mn_ops = {
+	.invalidate_range_start	= kvm_mn_range_start,
+	.invalidate_range_end	= kvm_mn_range_end,
+	.clear_flush_young	= kvm_mn_clear_flush_young,
+	.clear_young		= kvm_mn_clear_young,
+	.test_young		= kvm_mn_test_young,
+	.release		= kvm_mn_release,
+};
+
+/* Comes first: what cleans up after a VM that failed may publish memslots. */
+void kvm_mmu_notifier_init(struct kvm *kvm)
+{
+	spin_lock_init(&kvm->mn_lock);
+	rcuwait_init(&kvm->mn_memslots_wait);
+}
+
+int kvm_mmu_notifier_register(struct kvm *kvm)
+{
+	kvm->mmu_notifier.ops = &kvm_mn_ops;
+	return mmu_notifier_register(&kvm->mmu_notifier, kvm->mm);
+}
+
+void kvm_mmu_notifier_unregister(struct kvm *kvm)
+{
+	mmu_notifier_unregister(&kvm->mmu_notifier, kvm->mm);
+}
+
+/* The last user of the VM is gone: its sptes go, by release(). */
+void kvm_mmu_notifier_destroy(struct kvm *kvm)
+{
+	kvm_mmu_notifier_unregister(kvm);
+
+	/*
+	 * A range that was running then has lost its end.  No fault will ask
+	 * for it any more, but kvm_arch_destroy_vm() may delete memslots and
+	 * would wait for it for ever.
+	 */
+	WARN_ON(rcuwait_active(&kvm->mn_memslots_wait));
+	if (kvm->mn_ranges_running)
+		kvm->mn_ranges_running = 0;
+	else
+		WARN_ON(kvm->mmu_invalidate_in_progress);
+}
+
+/**
+ * kvm_mmu_notifier_publish_memslots() - make memslots the active ones
+ * @kvm: the VM, whose slots_lock is held
+ * @as_id: the address space
+ * @slots: its new memslots
+ *
+ * Waits until no host range is between start and end, for the sake of
+ * kvm_mn_range_end().  Starts that come meanwhile go first.
+ */
+void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
+				       struct kvm_memslots *slots)
+{
+	spin_lock(&kvm->mn_lock);
+	while (kvm->mn_ranges_running) {
+		spin_unlock(&kvm->mn_lock);
+		rcuwait_wait_event(&kvm->mn_memslots_wait,
+				   !READ_ONCE(kvm->mn_ranges_running),
+				   TASK_UNINTERRUPTIBLE);
+		spin_lock(&kvm->mn_lock);
+	}
+	rcu_assign_pointer(kvm->memslots[as_id], slots);
+	spin_unlock(&kvm->mn_lock);
+}
+
+#ifdef CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES
+static void kvm_mmu_attributes_change(struct kvm *kvm, gfn_t start, gfn_t end,
+				      unsigned long attributes, bool begin)
+{
+	struct kvm_gfn_range range = {
+		.arg.attributes = attributes,
+		.may_block = true,
+	};
+	bool locked = false, flush = false;
+	struct kvm_memslot_iter iter;
+	int i;
+
+	/* What is true for begin is true for end: the memslots are the same. */
+	lockdep_assert_held(&kvm->slots_lock);
+
+	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
+		kvm_for_each_memslot_in_gfn_range(&iter, __kvm_memslots(kvm, i),
+						  start, end) {
+			struct kvm_memory_slot *slot = iter.slot;
+
+			range.slot = slot;
+			range.start = max(start, slot->base_gfn);
+			range.end = min(end, slot->base_gfn + slot->npages);
+			if (range.start >= range.end)
+				continue;
+
+			if (!locked) {
+				locked = true;
+				KVM_MMU_LOCK(kvm);
+				if (begin)
+					kvm_mmu_invalidate_begin(kvm);
+				else
+					kvm_mmu_invalidate_end(kvm);
+			}
+			if (!begin) {
+				kvm_arch_post_set_memory_attributes(kvm, &range);
+				continue;
+			}
+			/*
+			 * Whether or not the architecture has to unmap it, the
+			 * range isn't mapped while its attributes change.
+			 */
+			kvm_mmu_invalidate_range_add(kvm, range.start, range.end);
+			flush |= kvm_arch_pre_set_memory_attributes(kvm, &range);
+		}
+	}
+
+	if (locked) {
+		if (flush)
+			kvm_flush_remote_tlbs(kvm);
+		KVM_MMU_UNLOCK(kvm);
+	}
+}
+
+/* In front of a change of attributes: no fault may use the old ones any more. */
+void kvm_mmu_attributes_begin(struct kvm *kvm, gfn_t start, gfn_t end,
+			      unsigned long attributes)
+{
+	kvm_mmu_attributes_change(kvm, start, end, attributes, true);
+}
+
+void kvm_mmu_attributes_end(struct kvm *kvm, gfn_t start, gfn_t end,
+			    unsigned long attributes)
+{
+	kvm_mmu_attributes_change(kvm, start, end, attributes, false);
+}
+#endif /* CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES */
+
+#ifdef CONFIG_KVM_PRIVATE_MEM
+/*
+ * The pages [@start, @end) of a guest_memfd file go.  The caller keeps the
+ * file's bindings from changing until the end.
+ */
+void kvm_mmu_gmem_begin(struct kvm *kvm, struct xarray *bindings,
+			pgoff_t start, pgoff_t end)
+{
+	struct kvm_gfn_range range = {
+		.may_block = true,
+		/* What the guest shares is not in the file. */
+		.attr_filter = KVM_FILTER_PRIVATE,
+	};
+	bool locked = false, flush = false;
+	struct kvm_memory_slot *slot;
+	unsigned long index;
+
+	xa_for_each_range(bindings, index, slot, start, end - 1) {
+		pgoff_t first = slot->gmem.pgoff;
+		pgoff_t behind = first + slot->npages;
+
+		range.slot = slot;
+		range.start = slot->base_gfn + max(first, start) - first;
+		range.end = slot->base_gfn + min(behind, end) - first;
+
+		if (!locked) {
+			locked = true;
+			KVM_MMU_LOCK(kvm);
+			kvm_mmu_invalidate_begin(kvm);
+		}
+		flush |= kvm_mmu_unmap_gfn_range(kvm, &range);
+	}
+
+	if (locked) {
+		if (flush)
+			kvm_flush_remote_tlbs(kvm);
+		KVM_MMU_UNLOCK(kvm);
+	}
+}
+
+void kvm_mmu_gmem_end(struct kvm *kvm, struct xarray *bindings,
+		      pgoff_t start, pgoff_t end)
+{
+	unsigned long index = start;
+
+	if (!xa_find(bindings, &index, end - 1, XA_PRESENT))
+		return;
+
+	KVM_MMU_LOCK(kvm);
+	kvm_mmu_invalidate_end(kvm);
+	KVM_MMU_UNLOCK(kvm);
+}
+#endif /* CONFIG_KVM_PRIVATE_MEM */
