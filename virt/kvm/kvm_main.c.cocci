@@ -9,6 +9,16 @@ position p;
 + #include "mmu_notifier.h"
 
 // expect 1
+@flush@
+position p;
+@@
+- static void kvm_flush_shadow_all@p(struct kvm *kvm)
++ void kvm_flush_shadow_all(struct kvm *kvm)
+  {
+  ...
+  }
+
+// expect 1
 @setup@
 position p;
 @@

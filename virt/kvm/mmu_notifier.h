@@ -4,6 +4,8 @@
 
 #include <linux/kvm_host.h>
 
+void kvm_flush_shadow_all(struct kvm *kvm);
+
 #ifdef CONFIG_KVM_GENERIC_MMU_NOTIFIER
 
 void kvm_mmu_notifier_init(struct kvm *kvm);
