@@ -59,7 +59,7 @@ apply_cocci() {
 	counted "$source" > "$tmp/rules.cocci"
 	spatch --very-quiet --no-includes --sp-file "$tmp/rules.cocci" \
 		"$tmp/in.c" -o "$tmp/out.c" > "$tmp/hits" 2> "$tmp/errors" ||
-		die "$path: spatch: $(grep -v '^$' "$tmp/errors" | head -n 1)"
+		die "$path: spatch: $(grep -v -e '^$' -e '^warning:' "$tmp/errors" | head -n 1)"
 	[ -n "$(expectations "$source")" ] || die "$path: no rule"
 	while read -r rule want; do
 		got=$(sort -u "$tmp/hits" | grep -c "^hit $rule " || true)

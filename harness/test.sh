@@ -32,6 +32,20 @@ log_in() {
 	done | tail -n 1
 }
 
+# What a script has logged since mark() was called is about its failure: best
+# the log with the name of the suite, else the one written last.
+mark() { touch "$logs/.mark"; }
+
+newest_log() {
+	local file=$logs/$1.log
+	if [ "$file" -nt "$logs/.mark" ]; then
+		echo "$file"
+	else
+		find "$logs" -maxdepth 1 -name '*.log' -newer "$logs/.mark" \
+			-printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2
+	fi
+}
+
 pass() {
 	passed=$((passed + 1))
 	echo "ok   $1${2:+ $2}"
@@ -52,40 +66,37 @@ fail() {
 	[ -z "$log" ] || [ ! -s "$log" ] || show_log "$log"
 }
 
-# needs NAME STEP...: has all that NAME needs gone well?
-needs() {
-	local name=$1 step
-	shift
-	for step; do
-		[ -z "${good[$step]:-}" ] || continue
-		fail "$name" "(not run: it needs $step)"
-		return 1
-	done
-}
-
-# result SUITE LOG KIND NAME TEXT: one line that a suite has printed
+# result SUITE LOG LINE: one line that a suite has printed; false when it is not
+# a result.  Our scripts say "ok NAME", what runs in the host "NAME PASS".
 result() {
-	case $3 in
-	ok)	pass "$1: $4" "$5" ;;
-	SKIP)	skip "$1: $4" "$5" ;;
-	FAIL)	fail "$1: $4" "$5" "$2" ;;
-	*)	return 1 ;;
+	local kind name text
+	read -r kind name text <<<"$3"
+	case $name in
+	PASS|FAIL|SKIP) read -r name kind text <<<"$3" ;;
 	esac
-	results=$((results + 1))
+	name=${name%:}
+	[ "$name" = "$1" ] || name="$1: $name"
+	case $kind in
+	ok|PASS)	pass "$name" "$text" ;;
+	SKIP|skipped)	skip "$name" "$text" ;;
+	FAIL)		fail "$name" "$text" "$2" ;;
+	*)		return 1 ;;
+	esac
 }
 
-# suite NAME COMMAND...: a script which prints a line "ok NAME", "FAIL NAME" or
-# "SKIP NAME" for each of its tests.  That it fails as a whole counts as one
-# failure more, unless a test of it has failed; and so does no result at all.
+# suite NAME COMMAND...: a script which prints a line for each of its tests.
+# That it fails as a whole counts as one failure more, unless a test of it has
+# failed; and so does no result at all.
 suite() {
-	local name=$1 log=$logs/test-$1.log before=$failed results=0
-	local status=0 kind test text
+	local name=$1 log=$logs/test-$1.log before=$failed results=0 status=0 line
 	shift
 	say "--- $name"
-	while read -r kind test text; do
-		result "$name" "$log" "$kind" "$test" "$text" || true
-	done < <("$@" </dev/null | tee "$log")
+	while IFS= read -r line; do
+		result "$name" "$(newest_log "$name")" "$line" || continue
+		results=$((results + 1))
+	done < <(mark; "$@" </dev/null | tee "$log")
 	wait $! || status=$?
+	log=$(newest_log "$name")
 	if [ $status -ne 0 ] && [ $failed -eq $before ]; then
 		fail "$name" "(exit status $status)" "$log"
 	elif [ $status -eq 0 ] && [ $results -eq 0 ]; then
@@ -93,15 +104,71 @@ suite() {
 	fi
 }
 
-# single NAME LOG COMMAND...: a script which is one test
+# single NAME COMMAND...: a script which is one test
 single() {
-	local name=$1 log=$logs/$2
-	shift 2
+	local name=$1
+	shift
 	say "--- $name"
+	mark
 	if "$@" </dev/null >&2; then
 		good[$name]=1
 		pass "$name"
 	else
-		fail "$name" "(exit status $?)" "$log"
+		fail "$name" "(exit status $?)" "$(newest_log "$name")"
 	fi
 }
+
+# prepare NAME COMMAND...: what is no test, but counts as failed when it fails
+prepare() {
+	local name=$1
+	shift
+	mark
+	if "$@" </dev/null >&2; then
+		good[$name]=1
+	else
+		fail "$name" "(exit status $?)" "$(newest_log "$name")"
+	fi
+}
+
+# after STEPS COMMAND NAME...: runs COMMAND NAME... if all of STEPS went well;
+# otherwise NAME has failed
+after() {
+	local step
+	for step in $1; do
+		[ -z "${good[$step]:-}" ] || continue
+		fail "$3" "(not run: it needs $step)"
+		return
+	done
+	shift
+	"$@"
+}
+
+begin=$SECONDS
+host="build-host initramfs"
+nommu="build-nommu_notifier initramfs"
+
+prepare setup "$harness/setup.sh"
+after setup single tree "$harness/tree.sh"
+
+# One after the other, as each of these keeps all processors busy by itself.
+after tree suite check "$harness/check.sh"
+after tree suite kunit "$harness/kunit.sh"
+for kernel in host nommu_notifier; do
+	after tree single "build-$kernel" "$harness/kernel.sh" "$kernel"
+done
+after setup prepare initramfs "$harness/initramfs.sh"
+
+after "$host" suite boot-host "$harness/boot.sh" -l boot-host boot notifier=y
+after "$nommu" suite boot-nommu_notifier \
+	"$harness/boot.sh" -k nommu_notifier -l boot-nommu_notifier boot notifier=n
+for mode in $modes checks; do
+	after "$host" suite "swap-$mode" "$harness/swap-test.sh" "$mode"
+done
+for mode in $modes; do
+	after build-host suite "kvm-selftests-$mode" \
+		"$harness/kvm-selftests.sh" "$mode"
+done
+
+say "--- $(((SECONDS - begin) / 60)) minutes"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]

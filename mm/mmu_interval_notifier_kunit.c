@@ -11,7 +11,6 @@
  */
 
 #include <linux/atomic.h>
-#include <linux/cleanup.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -54,22 +53,25 @@ static bool monitor_invalidate(struct mmu_interval_notifier *interval,
 			       unsigned long cur_seq)
 {
 	struct monitor *mon = to_monitor(interval);
+	bool refused = mon->refuse && !mmu_notifier_range_blockable(range);
 
-	scoped_guard(spinlock, &mon->lock) {
-		mon->calls++;
-		mon->running++;
-		mon->range = *range;
-		mon->seq = cur_seq;
-	}
+	spin_lock(&mon->lock);
+	mon->calls++;
+	mon->running++;
+	mon->range = *range;
+	mon->seq = cur_seq;
+	spin_unlock(&mon->lock);
+
 	mn_gate_pass(mon->gate);
 
-	guard(spinlock)(&mon->lock);
+	spin_lock(&mon->lock);
 	mon->running--;
-	if (mon->refuse && !mmu_notifier_range_blockable(range))
-		return false;
-	mmu_interval_set_seq(interval, cur_seq);
-	mon->spte = 0;
-	return true;
+	if (!refused) {
+		mmu_interval_set_seq(interval, cur_seq);
+		mon->spte = 0;
+	}
+	spin_unlock(&mon->lock);
+	return !refused;
 }
 
 static const struct mmu_interval_notifier_ops monitor_ops = {
@@ -116,8 +118,12 @@ static void monitor_remove(struct kunit *test, struct monitor *mon)
 
 static bool monitor_retry(struct monitor *mon, unsigned long seq)
 {
-	guard(spinlock)(&mon->lock);
-	return mmu_interval_read_retry(&mon->interval, seq);
+	bool retry;
+
+	spin_lock(&mon->lock);
+	retry = mmu_interval_read_retry(&mon->interval, seq);
+	spin_unlock(&mon->lock);
+	return retry;
 }
 
 /* ----------------------------- what the mm does --------------------------- */
@@ -135,8 +141,8 @@ static void invalidate(struct mm_struct *mm, unsigned int first,
 {
 	struct mmu_notifier_range range;
 
-	range_init(&range, mm, first, nr);
 	mmap_read_lock(mm);
+	range_init(&range, mm, first, nr);
 	mmu_notifier_invalidate_range_start(&range);
 	mmu_notifier_invalidate_range_end(&range);
 	mmap_read_unlock(mm);
@@ -148,8 +154,8 @@ static int invalidate_nonblock(struct mm_struct *mm, unsigned int first,
 	struct mmu_notifier_range range;
 	int ret;
 
-	range_init(&range, mm, first, nr);
 	mmap_read_lock(mm);
+	range_init(&range, mm, first, nr);
 	ret = mmu_notifier_invalidate_range_start_nonblock(&range);
 	if (!ret)
 		mmu_notifier_invalidate_range_end(&range);
@@ -364,9 +370,16 @@ static void sees_the_range(struct kunit *test)
 static void overlaps(struct kunit *test)
 {
 	enum { NR = 6 };
+	static const struct {
+		unsigned long byte;
+		bool inside;
+	} bytes[] = {
+		{ page_at(2) - 1, false }, { page_at(2), true },
+		{ page_at(3) - 1, true }, { page_at(3), false },
+	};
 	struct mm_struct *mm = mn_test_mm(test);
 	struct monitor *mon[NR][NR + 1];
-	unsigned int a, b, c, d, before;
+	unsigned int a, b, c, d;
 
 	for (a = 0; a < NR; a++)
 		for (b = a + 1; b <= NR; b++)
@@ -385,25 +398,18 @@ static void overlaps(struct kunit *test)
 		}
 	}
 
-	/* to the byte */
-	before = mon[2][3]->calls;
-	KUNIT_EXPECT_EQ(test, before, 0);
-	for (a = 0; a < 2; a++) {
-		unsigned long edge = page_at(2 + a);
+	/* to the byte, at the ends of one */
+	for (a = 0; a < ARRAY_SIZE(bytes); a++) {
 		struct mmu_notifier_range range;
 
+		mon[2][3]->calls = 0;
 		mmap_read_lock(mm);
 		mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, mm,
-					edge - 1, edge);
+					bytes[a].byte, bytes[a].byte + 1);
 		mmu_notifier_invalidate_range_start(&range);
 		mmu_notifier_invalidate_range_end(&range);
-		KUNIT_EXPECT_EQ(test, mon[2][3]->calls, a);
-		mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, mm,
-					edge, edge + 1);
-		mmu_notifier_invalidate_range_start(&range);
-		mmu_notifier_invalidate_range_end(&range);
-		KUNIT_EXPECT_EQ(test, mon[2][3]->calls, 1);
 		mmap_read_unlock(mm);
+		KUNIT_EXPECT_EQ(test, mon[2][3]->calls, bytes[a].inside);
 	}
 }
 
@@ -526,8 +532,8 @@ static void read_collides(struct kunit *test)
 
 	/* with one that has begun */
 	seq = mmu_interval_read_begin(&mon->interval);
-	range_init(&range, mm, 0, 1);
 	mmap_read_lock(mm);
+	range_init(&range, mm, 0, 1);
 	mmu_notifier_invalidate_range_start(&range);
 	KUNIT_EXPECT_TRUE(test, monitor_retry(mon, seq));
 	mmu_notifier_invalidate_range_end(&range);
@@ -555,8 +561,8 @@ static void read_beside(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, monitor_retry(other, other_seq));
 
 	/* a read need not wait for a range that is not its own */
-	range_init(&range, mm, 4, 16);
 	mmap_read_lock(mm);
+	range_init(&range, mm, 4, 16);
 	mmu_notifier_invalidate_range_start(&range);
 	expect_readable(test, mon);
 	KUNIT_EXPECT_FALSE(test, monitor_retry(mon, seq));
@@ -575,9 +581,9 @@ static void read_waits(struct kunit *test)
 	struct mmu_notifier_range first, second;
 	struct mn_thread *thread;
 
+	mmap_read_lock(mm);
 	range_init(&first, mm, 0, 1);
 	range_init(&second, mm, 2, 9);
-	mmap_read_lock(mm);
 	mmu_notifier_invalidate_range_start(&first);
 	mmu_notifier_invalidate_range_start(&second);
 	thread = mn_thread_run(test, reader_thread, reader);
@@ -610,8 +616,8 @@ static void expect_insert_collides(struct kunit *test, bool busy)
 	reader->insert = true;
 	reader->mm = mm;
 	reader->nr = 4;
-	range_init(&range, mm, 0, 8);
 	mmap_read_lock(mm);
+	range_init(&range, mm, 0, 8);
 	mmu_notifier_invalidate_range_start(&range);
 	thread = mn_thread_run(test, reader_thread, reader);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
@@ -664,8 +670,8 @@ static void insert_remove_in_range(struct kunit *test)
 
 	passer->mm = mm;
 	passer->nr = 4;
-	range_init(&range, mm, 0, 8);
 	mmap_read_lock(mm);
+	range_init(&range, mm, 0, 8);
 	mmu_notifier_invalidate_range_start(&range);
 	thread = mn_thread_run(test, passer_thread, passer);
 	mn_thread_returned(thread);
@@ -727,8 +733,8 @@ static void many_come_and_go_in_range(struct kunit *test)
 		reader[i]->first = i;
 		reader[i]->nr = 1;
 	}
-	range_init(&range, mm, 0, 8);
 	mmap_read_lock(mm);
+	range_init(&range, mm, 0, 8);
 	mmu_notifier_invalidate_range_start(&range);
 	for (i = 0; i < NR; i++) {
 		struct remover *remover = mn_test_alloc(test, sizeof(*remover));
@@ -938,9 +944,10 @@ struct stress {
 
 static void expect_empty(struct stress *stress)
 {
-	guard(spinlock)(&stress->mirror->lock);
+	spin_lock(&stress->mirror->lock);
 	if (stress->mirror->spte)
 		atomic_inc(&stress->early);
+	spin_unlock(&stress->mirror->lock);
 }
 
 static void stress_invalidate(void *data)
@@ -953,13 +960,14 @@ static void stress_invalidate(void *data)
 		bool hit = i % 3;
 
 		/* the mirrored page, or those after it */
-		range_init(&range, stress->mm, hit ? 0 : 1, 1 + i % 4);
 		mmap_read_lock(stress->mm);
+		range_init(&range, stress->mm, hit ? 0 : 1, 1 + i % 4);
 		mmu_notifier_invalidate_range_start(&range);
 		if (hit) {
 			expect_empty(stress);
-			scoped_guard(spinlock, &stress->lock)
-				stress->page++;
+			spin_lock(&stress->lock);
+			stress->page++;
+			spin_unlock(&stress->lock);
 		}
 		if (i % 8 == 0)
 			schedule_timeout_uninterruptible(1);
@@ -988,14 +996,14 @@ static void stress_fill(void *data)
 			schedule_timeout_uninterruptible(1);
 		else
 			schedule();
-		scoped_guard(spinlock, &mirror->lock) {
-			if (mmu_interval_read_retry(&mirror->interval, seq))
-				break;
+		spin_lock(&mirror->lock);
+		if (!mmu_interval_read_retry(&mirror->interval, seq)) {
 			if (page != READ_ONCE(stress->page))
 				atomic_inc(&stress->stale);
 			mirror->spte = page;
 			atomic_inc(&stress->filled);
 		}
+		spin_unlock(&mirror->lock);
 	}
 }
 

@@ -15,7 +15,6 @@
  */
 
 #include <linux/atomic.h>
-#include <linux/cleanup.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -116,14 +115,16 @@ static int insert_vma(struct mm_struct *mm, struct vm_area_struct *vma,
 {
 	int ret;
 
-	guard(rwsem_write)(&mm->mmap_lock);
+	mmap_write_lock(mm);
 	if (file) {
 		vma->vm_file = get_file(file);
-		ret = call_mmap(file, vma);
-		return ret ?: insert_vm_struct(mm, vma);
+		ret = call_mmap(file, vma) ?: insert_vm_struct(mm, vma);
+	} else {
+		vma_set_anonymous(vma);
+		ret = insert_vm_struct(mm, vma) ?: anon_vma_prepare(vma);
 	}
-	vma_set_anonymous(vma);
-	return insert_vm_struct(mm, vma) ?: anon_vma_prepare(vma);
+	mmap_write_unlock(mm);
+	return ret;
 }
 
 /* One page at @start, private: of @file or, if NULL, anonymous */
@@ -270,23 +271,26 @@ static void called(struct subscriber *sub, enum call call,
 		   struct mm_struct *mm, unsigned long start,
 		   unsigned long end)
 {
-	guard(spinlock)(&sub->lock);
+	spin_lock(&sub->lock);
 	sub->calls[call]++;
 	sub->mm = mm;
 	sub->start = start;
 	sub->end = end;
+	spin_unlock(&sub->lock);
 }
 
 static void enter(struct subscriber *sub)
 {
-	guard(spinlock)(&sub->lock);
+	spin_lock(&sub->lock);
 	sub->running++;
+	spin_unlock(&sub->lock);
 }
 
 static void leave(struct subscriber *sub)
 {
-	guard(spinlock)(&sub->lock);
+	spin_lock(&sub->lock);
 	sub->running--;
+	spin_unlock(&sub->lock);
 }
 
 static void sub_release(struct mmu_notifier *mn, struct mm_struct *mm)
@@ -309,14 +313,14 @@ static int sub_start(struct mmu_notifier *mn,
 	struct subscriber *sub = to_subscriber(mn);
 
 	enter(sub);
-	scoped_guard(spinlock, &sub->lock) {
-		sub->calls[START]++;
-		sub->at_start = *range;
-		sub->start_tick = atomic_inc_return(&ticks);
-		if (!sub->start_ret)
-			sub->active++;
-		sub->max_active = max(sub->max_active, sub->active);
-	}
+	spin_lock(&sub->lock);
+	sub->calls[START]++;
+	sub->at_start = *range;
+	sub->start_tick = atomic_inc_return(&ticks);
+	if (!sub->start_ret)
+		sub->active++;
+	sub->max_active = max(sub->max_active, sub->active);
+	spin_unlock(&sub->lock);
 	if (sub->put_in_start)
 		mmu_notifier_put(mn);
 	mn_gate_pass(sub->start_gate);
@@ -329,7 +333,7 @@ static void sub_end(struct mmu_notifier *mn,
 {
 	struct subscriber *sub = to_subscriber(mn);
 
-	guard(spinlock)(&sub->lock);
+	spin_lock(&sub->lock);
 	sub->calls[END]++;
 	sub->at_end = *range;
 	sub->end_tick = atomic_inc_return(&ticks);
@@ -337,6 +341,7 @@ static void sub_end(struct mmu_notifier *mn,
 		sub->active--;
 	else
 		sub->unpaired++;
+	spin_unlock(&sub->lock);
 }
 
 static int sub_clear_flush_young(struct mmu_notifier *mn, struct mm_struct *mm,
@@ -532,8 +537,8 @@ static void invalidate(struct mm_struct *mm, unsigned int first,
 {
 	struct mmu_notifier_range range;
 
-	range_init(&range, mm, first, nr);
 	mmap_read_lock(mm);
+	range_init(&range, mm, first, nr);
 	mmu_notifier_invalidate_range_start(&range);
 	mmu_notifier_invalidate_range_end(&range);
 	mmap_read_unlock(mm);
@@ -546,8 +551,8 @@ static int invalidate_nonblock(struct mm_struct *mm, unsigned int first,
 	struct mmu_notifier_range range;
 	int ret;
 
-	range_init(&range, mm, first, nr);
 	mmap_read_lock(mm);
+	range_init(&range, mm, first, nr);
 	ret = mmu_notifier_invalidate_range_start_nonblock(&range);
 	if (!ret)
 		mmu_notifier_invalidate_range_end(&range);
@@ -710,6 +715,43 @@ static void unregister_one_of_three(struct kunit *test)
 					i == gone);
 		}
 		for (i = 0; i < 3; i++)
+			if (i != gone)
+				sub_unregister(test, sub[i]);
+	}
+}
+
+/* Subscribers with different operations; who goes takes only its own along */
+static void unregister_by_kind(struct kunit *test)
+{
+	static const struct mmu_notifier_ops ages_ops = {
+		.clear_flush_young	= sub_clear_flush_young,
+		.clear_young		= sub_clear_young,
+		.test_young		= sub_test_young,
+	};
+	static const struct {
+		const struct mmu_notifier_ops *ops;
+		unsigned int calls;
+	} kinds[] = {
+		{ &start_ops, 1 }, { &end_ops, 1 }, { &ages_ops, 3 },
+		{ &shared_ops, 1 }, { &no_ops, 0 },
+	};
+	struct subscriber *sub[ARRAY_SIZE(kinds)];
+	struct mm_struct *mm = mn_test_mm(test);
+	int i, nr, gone;
+
+	for (gone = 0; gone < ARRAY_SIZE(kinds); gone++) {
+		for (i = 0; i < ARRAY_SIZE(kinds); i++)
+			sub[i] = sub_new(test, mm, kinds[i].ops);
+		tell_all(mm);
+		sub_unregister(test, sub[gone]);
+		sub[gone]->calls[RELEASE] = 0;
+		tell_all(mm);
+		for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+			nr = i == gone ? 1 : 2;
+			KUNIT_EXPECT_EQ(test, nr_calls(sub[i]),
+					nr * kinds[i].calls);
+		}
+		for (i = 0; i < ARRAY_SIZE(kinds); i++)
 			if (i != gone)
 				sub_unregister(test, sub[i]);
 	}
@@ -1263,9 +1305,9 @@ static void start_then_end(struct kunit *test)
 	for (i = 0; i < 3; i++)
 		sub[i] = sub_new(test, mm, &pages_ops);
 
+	mmap_read_lock(mm);
 	mmu_notifier_range_init_owner(&range, MMU_NOTIFY_MIGRATE, 0, mm,
 				      page_at(3), page_at(8), test);
-	mmap_read_lock(mm);
 	mmu_notifier_invalidate_range_start(&range);
 	started = atomic_inc_return(&ticks);
 	for (i = 0; i < 3; i++) {
@@ -1317,10 +1359,10 @@ static void nested_ranges(struct kunit *test)
 	struct subscriber *sub = sub_new(test, mm, &pages_ops);
 	struct mmu_notifier_range outer = { }, inner = { }, overlap = { };
 
+	mmap_read_lock(mm);
 	range_init(&outer, mm, 0, 8);
 	range_init(&inner, mm, 2, 2);
 	range_init(&overlap, mm, 3, 8);
-	mmap_read_lock(mm);
 	mmu_notifier_invalidate_range_start(&outer);
 	mmu_notifier_invalidate_range_start(&inner);
 	expect_range(test, &sub->at_start, &inner);
@@ -1378,9 +1420,9 @@ static void nonblock(struct kunit *test)
 	struct subscriber *sub = sub_new(test, mm, &pages_ops);
 	struct mmu_notifier_range range;
 
+	mmap_read_lock(mm);
 	range_init(&range, mm, 0, 4);
 	range.flags |= MMU_NOTIFIER_RANGE_BLOCKABLE;
-	mmap_read_lock(mm);
 	KUNIT_EXPECT_EQ(test,
 			mmu_notifier_invalidate_range_start_nonblock(&range),
 			0);
@@ -1434,6 +1476,31 @@ static void nonblock_fails(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, sub[i]->unpaired, 0);
 		}
 	}
+}
+
+/* It fails and takes its leave at once; the others notice nothing */
+static void nonblock_fails_and_goes(struct kunit *test)
+{
+	static const struct mmu_notifier_ops going_ops = {
+		.invalidate_range_start	= sub_start,
+		.alloc_notifier		= kept_alloc,
+		.free_notifier		= kept_free,
+	};
+	struct mm_struct *mm = mn_test_mm(test);
+	struct subscriber *older = sub_new(test, mm, &pages_ops);
+	struct subscriber *going = kept_get(test, mm, &going_ops);
+	struct subscriber *newer = sub_new(test, mm, &pages_ops);
+
+	going->start_ret = -EAGAIN;
+	going->put_in_start = true;
+	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm, 0, 4), -EAGAIN);
+	mmu_notifier_synchronize();
+	KUNIT_EXPECT_EQ(test, atomic_read(&kept.frees), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&kept.freed_running), 0);
+	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm, 0, 4), 0);
+	KUNIT_EXPECT_EQ(test, older->calls[END], older->calls[START]);
+	KUNIT_EXPECT_EQ(test, newer->calls[END], newer->calls[START]);
+	KUNIT_EXPECT_EQ(test, older->unpaired + newer->unpaired, 0);
 }
 
 static void nonblock_all_fail(struct kunit *test)
@@ -1524,9 +1591,9 @@ static void secondary_tlbs(struct kunit *test)
 	struct subscriber *b = sub_new(test, mm, &shared_ops);
 
 	/* as from a TLB flush: under a page table lock */
-	scoped_guard(spinlock, &mm->page_table_lock)
-		mmu_notifier_arch_invalidate_secondary_tlbs(mm, page_at(2),
-							    page_at(7));
+	spin_lock(&mm->page_table_lock);
+	mmu_notifier_arch_invalidate_secondary_tlbs(mm, page_at(2), page_at(7));
+	spin_unlock(&mm->page_table_lock);
 	KUNIT_EXPECT_EQ(test, a->calls[TLBS], 1);
 	KUNIT_EXPECT_EQ(test, b->calls[TLBS], 1);
 	KUNIT_EXPECT_EQ(test, a->start, page_at(2));
@@ -1642,8 +1709,8 @@ static void locked_range_thread(void *data)
 	struct lock_job *job = data;
 	struct mmu_notifier_range range;
 
-	range_init(&range, job->mm, 0, 1);
 	job->lock(job);
+	range_init(&range, job->mm, 0, 1);
 	mmu_notifier_invalidate_range_start(&range);
 	mn_gate_pass(job->gate);
 	mmu_notifier_invalidate_range_end(&range);
@@ -1786,7 +1853,6 @@ static void isolated_put(struct kunit *test)
 #define STRESS_ROUNDS	200
 
 struct stress {
-	struct kunit *test;
 	struct mm_struct *mm;
 	struct subscriber *comer;	/* registers and unregisters */
 	atomic_t ranges;
@@ -1800,9 +1866,9 @@ static void stress_ranges(void *data)
 	int i;
 
 	for (i = 0; i < STRESS_ROUNDS; i++) {
+		mmap_read_lock(stress->mm);
 		range_init(&range, stress->mm, i % 7, 1 + i % 5);
 		range_init(&nested, stress->mm, i % 5, 1 + i % 3);
-		mmap_read_lock(stress->mm);
 		mmu_notifier_invalidate_range_start(&range);
 		schedule();
 		mmu_notifier_invalidate_range_start(&nested);
@@ -1893,6 +1959,7 @@ static struct kunit_case mmu_notifier_cases[] = {
 	KUNIT_CASE(register_locked),
 	KUNIT_CASE(register_again),
 	KUNIT_CASE(unregister_one_of_three),
+	KUNIT_CASE(unregister_by_kind),
 	KUNIT_CASE(missing_ops),
 	KUNIT_CASE(both_kinds_refused),
 	KUNIT_CASE(no_memory_to_register),
@@ -1917,6 +1984,7 @@ static struct kunit_case mmu_notifier_cases[] = {
 	KUNIT_CASE(ranges_in_threads),
 	KUNIT_CASE(nonblock),
 	KUNIT_CASE(nonblock_fails),
+	KUNIT_CASE(nonblock_fails_and_goes),
 	KUNIT_CASE(nonblock_all_fail),
 	KUNIT_CASE(ageing),
 	KUNIT_CASE(ageing_of_nobody),

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# faults.sh [CHECK]: proves that the static checks can fail.  Each fault below
+# faults.sh [CHECK...]: proves that the static checks can fail.  Each fault below
 # is put into a clone of the kernel tree, as one more commit of the series or
 # of the base, and the check that is there for it has to find it.
 
 . "$(dirname "$0")/../lib.sh"
 
-only=${1:-}
+only=${*:-base parity checkpatch kernel-doc consumers warnings cocci}
 here=$top/harness/check
 clone=$build/check/faulty
 log=$logs/faults.txt
@@ -31,14 +31,14 @@ run() {
 fault() {
 	local check=$1 finds=$2 file=$3 edit=$4 tag=series good
 
-	[ -z "$only" ] || [ "$only" = "$check" ] || return 0
+	[[ " $only " == *" $check "* ]] || return 0
 	count=$((count + 1))
 	[ "$check" != base ] || tag=base
 	good=$(git_in rev-parse "$tag")
 	git_in checkout -q -f --detach "$good"
 	[ -e "$clone/$file" ] || : >"$clone/$file"
 	perl -0777 -pi -e "$edit" "$clone/$file"
-	git_in add -A
+	git_in add -f "$file"
 	git_in commit -q -m 'mm: a fault' ||
 		die "the fault '$edit' changes nothing in $file"
 	git_in tag -f "$tag" >/dev/null
@@ -56,7 +56,8 @@ fault() {
 }
 
 rm -rf "$clone"
-git clone -q -s "$linux" "$clone"
+git -c advice.detachedHead=false clone -q -s "$linux" "$clone"
+git_in config advice.detachedHead false
 
 # A hook is gone, says something else, or is not where it was.
 fault parity 'MISSING.*move_page_tables.*range_start' mm/mremap.c \
@@ -64,7 +65,7 @@ fault parity 'MISSING.*move_page_tables.*range_start' mm/mremap.c \
 fault parity 'MISSING.*wp_page_copy.*range_end' mm/memory.c \
 	's/(static vm_fault_t wp_page_copy.*?)\tmmu_notifier_invalidate_range_end\(&range\);\n/$1/s'
 fault parity 'MISSING.*collapse_pte_mapped_thp.*range_end' mm/khugepaged.c \
-	's/(int collapse_pte_mapped_thp.*)\tmmu_notifier_invalidate_range_end\(&range\);\n(?=.*retract_page_tables)/$1/s'
+	's/(int collapse_pte_mapped_thp.*?)\tmmu_notifier_invalidate_range_end\(&range\);\n/$1/s'
 fault parity 'MISSING.*lru_gen_look_around.*ptep_clear_young_notify' mm/vmscan.c \
 	's/(lru_gen_look_around.*)ptep_clear_young_notify/$1ptep_test_and_clear_young/s'
 fault parity 'MISSING.*clear_refs_write.*range_end' fs/proc/task_mmu.c \
@@ -72,7 +73,7 @@ fault parity 'MISSING.*clear_refs_write.*range_end' fs/proc/task_mmu.c \
 fault parity 'MISSING.*exit_mmap.*mmu_notifier_release' mm/mmap.c \
 	's/\tmmu_notifier_release\(mm\);\n//'
 fault parity 'MISSING.*hugetlb_change_protection.*bounds' mm/hugetlb.c \
-	's/(hugetlb_change_protection.*?)\tadjust_range_if_pmd_sharing_possible[^;]*;\n/$1/s'
+	's/(long hugetlb_change_protection.*?)\tadjust_range_if_pmd_sharing_possible[^;]*;\n/$1/s'
 fault parity 'MISSING.*flush_tlb_mm_range.*secondary_tlbs' arch/x86/mm/tlb.c \
 	's/\tmmu_notifier_arch_invalidate_secondary_tlbs[^;]*;\n//'
 fault parity 'MISSING.*is_page_fault_stale.*mmu_invalidate_retry_gfn' arch/x86/kvm/mmu/mmu.c \
@@ -119,7 +120,7 @@ fault warnings 'mm/warning_fault.c.*should it be static' mm/warning_fault.c \
 	's/\z/\/\/ SPDX-License-Identifier: GPL-2.0\nint sparse_only;\n/i'
 
 # A semantic patch that cannot be read.
-if [ -z "$only" ] || [ "$only" = cocci ]; then
+if [[ " $only " == *" cocci "* ]]; then
 	count=$((count + 1))
 	rm -rf "$clone"
 	mkdir "$clone"
@@ -133,6 +134,6 @@ if [ -z "$only" ] || [ "$only" = cocci ]; then
 fi
 
 rm -rf "$clone" "$build/check/faulty.consumers" "$build/check/faulty.out"
-[ $count -gt 0 ] || die "no fault for a check named $only"
+[ $count -gt 0 ] || die "no fault for $only"
 echo "$((count - missed)) of $count faults found"
 [ $missed -eq 0 ]

@@ -83,6 +83,8 @@ bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
  * @kvm: the VM, whose mmu_lock the caller holds
  *
  * For mappings made on the side, without a sequence number of their own.
+ *
+ * Return: true if nothing may be mapped on the side now.
  */
 static inline bool mmu_invalidate_running(struct kvm *kvm)
 {

@@ -31,17 +31,6 @@ position p;
   }
 
 // expect 1
-@attach@
-position p;
-@@
-- r = kvm_coalesced_mmio_init@p(kvm);
-+ r = kvm_mmu_notifier_register(kvm);
-+ if (r)
-+ 	goto out_err_no_mmu_notifier;
-+
-+ r = kvm_coalesced_mmio_init(kvm);
-
-// expect 1
 @detach@
 position p;
 @@

@@ -101,11 +101,6 @@ bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range)
 	return kvm_unmap_gfn_range(kvm, range);
 }
 
-#define for_each_memslot_in_hva_range(node, slots, start, last)		\
-	for (node = interval_tree_iter_first(&(slots)->hva_tree, start, last); \
-	     node;							\
-	     node = interval_tree_iter_next(node, start, last))
-
 /*
  * A walk over the guest memory that the host range [@start, @end) backs.  The
  * callers' walks are constant and the walk is inlined into each of them, so
@@ -129,11 +124,11 @@ struct hva_walked {
 	bool ret;		/* what the handlers returned, or'ed */
 };
 
-/* The guest frames in @slot with a byte between @start and @end. */
-static void hva_range_to_gfns(struct kvm_memory_slot *slot,
-			      unsigned long start, unsigned long end,
+/* The guest frames of range->slot with a byte between @start and @end. */
+static void hva_range_to_gfns(unsigned long start, unsigned long end,
 			      struct kvm_gfn_range *range)
 {
+	struct kvm_memory_slot *slot = range->slot;
 	unsigned long slot_start = slot->userspace_addr;
 	unsigned long slot_end = slot_start + (slot->npages << PAGE_SHIFT);
 
@@ -141,12 +136,12 @@ static void hva_range_to_gfns(struct kvm_memory_slot *slot,
 	end = min(end, slot_end);
 	range->start = hva_to_gfn_memslot(start, slot);
 	range->end = hva_to_gfn_memslot(end + PAGE_SIZE - 1, slot);
-	range->slot = slot;
 }
 
 static __always_inline struct hva_walked
 kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 {
+	const unsigned long start = walk->start, last = walk->end - 1;
 	struct hva_walked walked = {};
 	struct kvm_gfn_range range = {
 		.may_block = walk->may_block,
@@ -164,12 +159,11 @@ kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 		struct kvm_memslots *slots = __kvm_memslots(kvm, i);
 		struct interval_tree_node *node;
 
-		for_each_memslot_in_hva_range(node, slots, walk->start,
-					      walk->end - 1) {
-			hva_range_to_gfns(container_of(node,
-						       struct kvm_memory_slot,
-						       hva_node[slots->node_idx]),
-					  walk->start, walk->end, &range);
+		for (node = interval_tree_iter_first(&slots->hva_tree, start, last);
+		     node; node = interval_tree_iter_next(node, start, last)) {
+			range.slot = container_of(node, struct kvm_memory_slot,
+						  hva_node[slots->node_idx]);
+			hva_range_to_gfns(start, walk->end, &range);
 
 			if (!walked.guest_memory) {
 				walked.guest_memory = true;
