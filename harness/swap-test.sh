@@ -15,15 +15,16 @@
 
 mode=${1:-}
 kernel=${2:-host}
-boot=(bash "$top/harness/boot.sh" -k "$kernel" -m 256 -d 1024)
+boot=(bash "$top/harness/boot.sh" -k "$kernel" -d 1024)
 
 case $mode in
-npt)	"${boot[@]}" -l swap-npt swap mode=npt ;;
-notdp)	"${boot[@]}" -l swap-notdp swap mode=notdp kvm.tdp_mmu=0 ;;
+npt)	"${boot[@]}" -l swap-npt swap mode=npt 'args="--passes 1"' ;;
+notdp)	"${boot[@]}" -l swap-notdp swap mode=notdp kvm.tdp_mmu=0 \
+		'args="--passes 1"' ;;
 # Small pages in the guest's own page tables are what shadow paging is about:
 # they are shadowed one by one, and are swapped themselves.
 shadow)	"${boot[@]}" -l swap-shadow swap mode=shadow kvm_amd.npt=0 \
-		'args="--small"' ;;
-checks)	"${boot[@]}" -l swap-checks swap-checks ;;
+		'args="--passes 1 --small"' ;;
+checks)	"${boot[@]}" -m 128 -l swap-checks swap-checks ;;
 *)	die "usage: swap-test.sh npt|notdp|shadow|checks [KERNEL]" ;;
 esac

@@ -16,7 +16,7 @@ position p;
 + mmu_notifier_subscriptions_init(mm);
   init_tlb_flush_pending@p(mm);
 
-// Nobody is subscribed any more, for a subscription holds a reference on the mm.
+// Nobody is subscribed any more: a subscription holds a reference on the mm.
 // expect 1
 @destroy@
 identifier mm;

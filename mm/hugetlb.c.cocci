@@ -127,6 +127,7 @@ position p;
   spin_unlock@p(vmf->ptl);
 + mmu_notifier_invalidate_range_end(&range);
 
+// The widened range again: mprotect() does not know of shared pmds.
 // expect 1
 @protect@
 identifier mm, start, end;

@@ -14,7 +14,8 @@ log=$logs/base.txt
 src=$build/check/base
 
 places=(mm fs kernel include 'arch/*/mm' 'arch/*/include' virt arch/x86)
-subscribers='^(mm/hmm\.c|include/linux/hmm\.h|arch/x86/kernel/cpu/sgx/.*)$'
+subscribers='^(mm/hmm\.c|include/linux/hmm\.h|include/(rdma|uapi)/.*'
+subscribers+='|arch/x86/kernel/cpu/sgx/.*|arch/(powerpc|s390)/include/asm/kvm_.*)$'
 
 names='mmu_notifier|mmu_interval|MMU_NOTIFIER|MMU_NOTIFY|_young_notify'
 names+='|mm_has_notifiers|invalidate_secondary_tlbs|notifier_subscriptions'

@@ -12,6 +12,9 @@ log=$logs/checkpatch.txt
 # update.  The series' own entry there names directories and patterns, so the
 # answer is a question of the whole series, not of one patch.
 ignore=FILE_PATH_CHANGES
+# EMBEDDED_FILENAME takes the line in mm/Kconfig that sources
+# mm/Kconfig.mmu_notifier for a file that states its own name.
+ignore+=,EMBEDDED_FILENAME
 
 count=0 bad=0
 : >"$log"

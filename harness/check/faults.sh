@@ -72,7 +72,7 @@ fault parity 'MISSING.*clear_refs_write.*range_end' fs/proc/task_mmu.c \
 	's/\t+mmu_notifier_invalidate_range_end\(&range\);\n//'
 fault parity 'MISSING.*exit_mmap.*mmu_notifier_release' mm/mmap.c \
 	's/\tmmu_notifier_release\(mm\);\n//'
-fault parity 'MISSING.*hugetlb_change_protection.*bounds' mm/hugetlb.c \
+fault parity 'MISSING.*hugetlb_change_protection.*adjust' mm/hugetlb.c \
 	's/(long hugetlb_change_protection.*?)\tadjust_range_if_pmd_sharing_possible[^;]*;\n/$1/s'
 fault parity 'MISSING.*flush_tlb_mm_range.*secondary_tlbs' arch/x86/mm/tlb.c \
 	's/\tmmu_notifier_arch_invalidate_secondary_tlbs[^;]*;\n//'

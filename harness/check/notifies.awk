@@ -25,19 +25,28 @@ BEGIN {
 		"mmu_notifier_arch_invalidate_secondary_tlbs|" \
 		"mmu_notifier_release|mmu_notifier_subscriptions_(init|destroy)|" \
 		"__mmu_notifier_invalidate_range_start_map|" \
-		"mm_has_notifiers|mm_(take|drop)_all_locks|" \
+		"mm_has_notifiers|" \
+		"adjust_range_if_pmd_sharing_possible|hugetlb_zap_begin|" \
 		"mmu_notifier_(un)?register|" \
 		"kvm_mmu_invalidate_(begin|range_add|end)|" \
 		"mmu_invalidate_retry[a-z_]*|" \
 		"mmu_invalidate_(in_progress|seq|range_start|range_end)|" \
+		"mmu_invalidate_(running|sample)|" \
+		"kvm_pfncache_(sample|retry)|kvm_pfncaches_invalidate|" \
+		"gfn_to_pfn_cache_invalidate_start|" \
+		"kvm_mmu_(gmem|attributes)_(begin|end)|" \
 		"kvm_(unmap|age|test_age)_gfn|kvm_(unmap|age|test_age)_gfn_range|" \
-		"kvm_tdp_mmu_(unmap|age|test_age)_gfn(_range)?|" \
+		"(kvm_)?tdp_mmu_(unmap|age|test_age)_gfn(_range)?|" \
+		"__kvm_(unmap_gfn_range|age_gfn)|kvm_unmap_memslot|" \
+		"kvm_mn_(ops|range_(start|end)|release)|" \
+		"kvm_mn_(clear_flush_young|clear_young|test_young)|" \
 		"kvm_mmu_notifier_(invalidate_range_(start|end)|release)|" \
-		"kvm_mmu_notifier_(clear_flush_young|clear_young|test_young)"
+		"kvm_mmu_notifier_(clear_flush_young|clear_young|test_young)|" \
+		"kvm_mmu_notifier_((un)?register|destroy)"
 	wanted = "(^|[^A-Za-z0-9_])(" calls ")([^A-Za-z0-9_]|$)"
 	# changing the bounds of a range after it was initialised
 	declares = "(^|[^A-Za-z0-9_])mmu_notifier_range"
-	bounds = "&range(\\.|->)(start|end)|range(\\.|->)(start|end) ?[-+|&]?=[^=]"
+	bounds = "range(\\.|->)(start|end) ?[-+|&]?=[^=]"
 	function_name = header = text = last = ""
 }
 
@@ -75,13 +84,22 @@ function arguments(s,	i, c, depth) {
 	return substr(s, 2)
 }
 
+# prepares STATEMENT: does it only describe a range?  Where does not matter.
+function prepares(s) {
+	return s ~ /^mmu_notifier_range_init/
+}
+
 function row(name, args, statement) {
+	if (prepares(statement))
+		statement = "-"
 	printf "%s:%s\t%s\t%s\t%s\t%s\n", file, function_name, name,
-		args == "" ? "-" : args, statement, last
+		args == "" ? "-" : args, statement,
+		statement == "-" ? "-" : last
 }
 
 function statement_ends(	s, rest, name) {
 	s = squeeze(text)
+	sub(/^[a-z_0-9]+ ?: /, "", s)		# a label
 	text = ""
 	if (s == "")
 		return
@@ -97,7 +115,8 @@ function statement_ends(	s, rest, name) {
 	}
 	if (has_range && match(s, bounds) && s !~ /mmu_notifier_range_init/)
 		row("bounds", s, s)
-	last = s
+	if (!prepares(s))
+		last = s
 }
 
 {

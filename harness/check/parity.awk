@@ -38,13 +38,13 @@ function event_and_range(name, args,	i, c, depth, n, part, range) {
 	return substr(part[2], 2) "\t" range
 }
 
-function verdict(v, where, name, args, reason,	file) {
+function verdict(v, where, name, args, note,	file) {
 	file = where
 	sub(/:.*/, "", file)
 	sub(/^[^:]*:/, "", where)
 	count[v]++
 	printf "%-8s%s\t%s\t%s\t%s%s\n", v, file, where, name,
-		event_and_range(name, args), reason == "" ? "" : "\t" reason
+		event_and_range(name, args), note == "" ? "" : "\t" note
 }
 
 function read_moved(	line, n, part, side) {
@@ -86,8 +86,8 @@ BEGIN { read_moved() }
 		have[row, $2 "(" $3 ")"] = 1
 	if (mark == ">") {
 		# what a lost row may have turned into
-		gained[row, $2, $3]++
-		gained_name[row, $2]++
+		gained[row, $2, $3] = "now: " $4 " after: " $5
+		gained_name[row, $2] = "now: " $3
 	}
 	kind[NR] = mark; where[NR] = row; name[NR] = $2; args[NR] = $3
 }
@@ -102,10 +102,12 @@ END {
 		else if (excused(i))
 			verdict("moved", where[i], name[i], args[i],
 				target[key] " : " reason[key])
-		else if (gained[where[i], name[i], args[i]])
-			verdict("PLACE", where[i], name[i], args[i])
-		else if (gained_name[where[i], name[i]])
-			verdict("DIFFERS", where[i], name[i], args[i])
+		else if ((where[i], name[i], args[i]) in gained)
+			verdict("PLACE", where[i], name[i], args[i],
+				gained[where[i], name[i], args[i]])
+		else if ((where[i], name[i]) in gained_name)
+			verdict("DIFFERS", where[i], name[i], args[i],
+				gained_name[where[i], name[i]])
 		else
 			verdict("MISSING", where[i], name[i], args[i])
 	}

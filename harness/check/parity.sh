@@ -22,8 +22,9 @@ places=(mm fs kernel include virt/kvm arch)
 own='^(mm/(mmu_[a-z_]*|mm_all_locks|hmm)\.[ch]|include/linux/(mmu_notifier|hmm)\.h'
 own+='|include/trace/events/mmu_notifier\.h|arch/x86/kernel/cpu/sgx/.*)$'
 
-names='mmu_notifier|mmu_invalidate|_young_notify|_all_locks|mm_has_notifiers'
-names+='|kvm_(tdp_mmu_)?(unmap|age|test_age)_gfn'
+names='mmu_notifier|mmu_invalidate|_young_notify|mm_has_notifiers'
+names+='|pmd_sharing_possible|hugetlb_zap_begin|pfncache|pfn_cache_invalidate'
+names+='|(kvm|tdp_mmu)_(unmap|age|test_age)_(gfn|memslot)'
 
 # hooks TAG: every use of a notifying name
 hooks() {

@@ -37,7 +37,17 @@ config() {
 		"$top/harness/check/warnings.config"
 	[ ! -e "$top/Kconfig" ] ||
 		awk '$1 == "config" { name = $2 }
-		     $1 == "bool" { print "CONFIG_" name "=y" }' "$top/Kconfig"
+		     $1 == "bool" && NF > 1 { print "CONFIG_" name "=y" }' "$top/Kconfig"
+}
+
+# configured OUT: a line that had no effect would leave code uncompiled
+configured() {
+	local line
+
+	while read -r line; do
+		grep -qx "$line" "$1/.config" ||
+			{ echo "config: $line did not take effect"; return 1; }
+	done < <(grep '=y$' "$1/wanted")
 }
 
 # compile SRC OUT FILE...: everything said goes to OUT/said, line numbers
@@ -100,6 +110,7 @@ check() {
 	compile "$tree" "$out" "${files[@]}" ||
 		{ echo "the series does not compile: $out/log"
 		  grep -E 'error:|\*\*\*' "$out/log"; return 1; }
+	configured "$out" || return 1
 	for file in "${files[@]}"; do
 		[ -e "$out/${file%.c}.o" ] ||
 			{ echo "not built: $file"; return 1; }

@@ -102,27 +102,26 @@ bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range)
 }
 
 /*
- * A walk over the guest memory that the host range [@start, @end) backs.  The
- * callers' walks are constant and the walk is inlined into each of them, so
- * that no handler is called through a pointer.
+ * Whether a host range holds guest memory.  For a range between start and end
+ * the answer doesn't change, see kvm_mmu_notifier_publish_memslots().
  */
-struct hva_walk {
-	unsigned long start;
-	unsigned long end;
-	/* Called for each piece, with mmu_lock held for write */
-	bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range);
-	/* Begin an invalidation in front of the first piece */
-	bool invalidate;
-	/* Flush TLBs, once for all pieces, if a handler returned true */
-	bool flush;
-	bool may_block;
-};
+static bool hva_range_has_guest_memory(struct kvm *kvm, unsigned long start,
+				       unsigned long end)
+{
+	int i;
 
-/* What became of a walk */
-struct hva_walked {
-	bool guest_memory;	/* there was some in the range */
-	bool ret;		/* what the handlers returned, or'ed */
-};
+	if (WARN_ON_ONCE(end <= start))
+		return false;
+
+	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
+		struct kvm_memslots *slots = __kvm_memslots(kvm, i);
+
+		if (interval_tree_iter_first(&slots->hva_tree, start, end - 1))
+			return true;
+	}
+
+	return false;
+}
 
 /* The guest frames of range->slot with a byte between @start and @end. */
 static void hva_range_to_gfns(unsigned long start, unsigned long end,
@@ -138,22 +137,40 @@ static void hva_range_to_gfns(unsigned long start, unsigned long end,
 	range->end = hva_to_gfn_memslot(end + PAGE_SIZE - 1, slot);
 }
 
-static __always_inline struct hva_walked
-kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
+/*
+ * A walk over the guest memory that the host range [@start, @end) backs.  The
+ * callers' walks are constant and the walk is inlined into each of them, so
+ * that no handler is called through a pointer.
+ */
+struct hva_walk {
+	unsigned long start;
+	unsigned long end;
+	/* Called for each memslot, with mmu_lock held for write */
+	bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range);
+	/* Begin an invalidation in front of the first */
+	bool invalidate;
+	/* Flush TLBs, once for all, if a handler returned true */
+	bool flush;
+	bool may_block;
+};
+
+/* What became of a walk */
+struct hva_walked {
+	bool guest_memory;	/* there was some in the range */
+	bool ret;		/* what the handlers returned, or'ed */
+};
+
+static __always_inline bool
+hva_walk_memslots(struct kvm *kvm, const struct hva_walk *walk)
 {
 	const unsigned long start = walk->start, last = walk->end - 1;
-	struct hva_walked walked = {};
 	struct kvm_gfn_range range = {
 		.may_block = walk->may_block,
 		/* What is private to the guest has no host address. */
 		.attr_filter = KVM_FILTER_SHARED,
 	};
-	int idx, i;
-
-	if (WARN_ON_ONCE(walk->end <= walk->start))
-		return walked;
-
-	idx = srcu_read_lock(&kvm->srcu);
+	bool ret = false;
+	int i;
 
 	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
 		struct kvm_memslots *slots = __kvm_memslots(kvm, i);
@@ -164,18 +181,28 @@ kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 			range.slot = container_of(node, struct kvm_memory_slot,
 						  hva_node[slots->node_idx]);
 			hva_range_to_gfns(start, walk->end, &range);
-
-			if (!walked.guest_memory) {
-				walked.guest_memory = true;
-				KVM_MMU_LOCK(kvm);
-				if (walk->invalidate)
-					kvm_mmu_invalidate_begin(kvm);
-			}
-			walked.ret |= walk->handler(kvm, &range);
+			ret |= walk->handler(kvm, &range);
 		}
 	}
 
-	if (walked.guest_memory) {
+	return ret;
+}
+
+static __always_inline struct hva_walked
+kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
+{
+	struct hva_walked walked = {};
+	int idx;
+
+	idx = srcu_read_lock(&kvm->srcu);
+
+	if (hva_range_has_guest_memory(kvm, walk->start, walk->end)) {
+		walked.guest_memory = true;
+
+		KVM_MMU_LOCK(kvm);
+		if (walk->invalidate)
+			kvm_mmu_invalidate_begin(kvm);
+		walked.ret = hva_walk_memslots(kvm, walk);
 		if (walk->flush && walked.ret)
 			kvm_flush_remote_tlbs(kvm);
 		KVM_MMU_UNLOCK(kvm);
@@ -183,24 +210,6 @@ kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 
 	srcu_read_unlock(&kvm->srcu, idx);
 	return walked;
-}
-
-/* Whether kvm_walk_hva_range() would find guest memory. */
-static bool kvm_hva_range_has_guest_memory(struct kvm *kvm, unsigned long start,
-					   unsigned long end)
-{
-	bool found = false;
-	int idx, i;
-
-	if (WARN_ON_ONCE(end <= start))
-		return false;
-
-	idx = srcu_read_lock(&kvm->srcu);
-	for (i = 0; !found && i < kvm_arch_nr_memslot_as_ids(kvm); i++)
-		found = interval_tree_iter_first(&__kvm_memslots(kvm, i)->hva_tree,
-						 start, end - 1);
-	srcu_read_unlock(&kvm->srcu, idx);
-	return found;
 }
 
 #ifdef CONFIG_HAVE_KVM_PFNCACHE
@@ -285,12 +294,15 @@ static void kvm_mn_range_end(struct mmu_notifier *mn,
 {
 	struct kvm *kvm = mn_to_kvm(mn);
 	bool last;
+	int idx;
 
-	if (kvm_hva_range_has_guest_memory(kvm, range->start, range->end)) {
+	idx = srcu_read_lock(&kvm->srcu);
+	if (hva_range_has_guest_memory(kvm, range->start, range->end)) {
 		KVM_MMU_LOCK(kvm);
 		kvm_mmu_invalidate_end(kvm);
 		KVM_MMU_UNLOCK(kvm);
 	}
+	srcu_read_unlock(&kvm->srcu, idx);
 
 	spin_lock(&kvm->mn_lock);
 	WRITE_ONCE(kvm->mn_ranges_ended, kvm->mn_ranges_ended + 1);
@@ -430,19 +442,35 @@ void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 }
 
 #ifdef CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES
-static void kvm_mmu_attributes_change(struct kvm *kvm, gfn_t start, gfn_t end,
-				      unsigned long attributes, bool begin)
+typedef bool (*attributes_handler)(struct kvm *kvm, struct kvm_gfn_range *range);
+
+static bool gfn_range_has_memslot(struct kvm *kvm, gfn_t start, gfn_t end)
 {
-	struct kvm_gfn_range range = {
-		.arg.attributes = attributes,
-		.may_block = true,
-	};
-	bool locked = false, flush = false;
 	struct kvm_memslot_iter iter;
 	int i;
 
 	/* What is true for begin is true for end: the memslots are the same. */
 	lockdep_assert_held(&kvm->slots_lock);
+
+	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++)
+		kvm_for_each_memslot_in_gfn_range(&iter, __kvm_memslots(kvm, i),
+						  start, end)
+			return true;
+
+	return false;
+}
+
+static __always_inline bool
+attributes_walk_memslots(struct kvm *kvm, gfn_t start, gfn_t end,
+			 unsigned long attributes, attributes_handler handler)
+{
+	struct kvm_gfn_range range = {
+		.arg.attributes = attributes,
+		.may_block = true,
+	};
+	struct kvm_memslot_iter iter;
+	bool ret = false;
+	int i;
 
 	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
 		kvm_for_each_memslot_in_gfn_range(&iter, __kvm_memslots(kvm, i),
@@ -452,67 +480,64 @@ static void kvm_mmu_attributes_change(struct kvm *kvm, gfn_t start, gfn_t end,
 			range.slot = slot;
 			range.start = max(start, slot->base_gfn);
 			range.end = min(end, slot->base_gfn + slot->npages);
-			if (range.start >= range.end)
-				continue;
-
-			if (!locked) {
-				locked = true;
-				KVM_MMU_LOCK(kvm);
-				if (begin)
-					kvm_mmu_invalidate_begin(kvm);
-				else
-					kvm_mmu_invalidate_end(kvm);
-			}
-			if (!begin) {
-				kvm_arch_post_set_memory_attributes(kvm, &range);
-				continue;
-			}
-			/*
-			 * Whether or not the architecture has to unmap it, the
-			 * range isn't mapped while its attributes change.
-			 */
-			kvm_mmu_invalidate_range_add(kvm, range.start, range.end);
-			flush |= kvm_arch_pre_set_memory_attributes(kvm, &range);
+			ret |= handler(kvm, &range);
 		}
 	}
 
-	if (locked) {
-		if (flush)
-			kvm_flush_remote_tlbs(kvm);
-		KVM_MMU_UNLOCK(kvm);
-	}
+	return ret;
+}
+
+/*
+ * Whether or not the architecture has to unmap it, the range isn't mapped
+ * while its attributes change.
+ */
+static bool attributes_unmap(struct kvm *kvm, struct kvm_gfn_range *range)
+{
+	kvm_mmu_invalidate_range_add(kvm, range->start, range->end);
+	return kvm_arch_pre_set_memory_attributes(kvm, range);
 }
 
 /* In front of a change of attributes: no fault may use the old ones any more. */
 void kvm_mmu_attributes_begin(struct kvm *kvm, gfn_t start, gfn_t end,
 			      unsigned long attributes)
 {
-	kvm_mmu_attributes_change(kvm, start, end, attributes, true);
+	if (!gfn_range_has_memslot(kvm, start, end))
+		return;
+
+	KVM_MMU_LOCK(kvm);
+	kvm_mmu_invalidate_begin(kvm);
+	if (attributes_walk_memslots(kvm, start, end, attributes,
+				     attributes_unmap))
+		kvm_flush_remote_tlbs(kvm);
+	KVM_MMU_UNLOCK(kvm);
 }
 
 void kvm_mmu_attributes_end(struct kvm *kvm, gfn_t start, gfn_t end,
 			    unsigned long attributes)
 {
-	kvm_mmu_attributes_change(kvm, start, end, attributes, false);
+	if (!gfn_range_has_memslot(kvm, start, end))
+		return;
+
+	KVM_MMU_LOCK(kvm);
+	kvm_mmu_invalidate_end(kvm);
+	attributes_walk_memslots(kvm, start, end, attributes,
+				 kvm_arch_post_set_memory_attributes);
+	KVM_MMU_UNLOCK(kvm);
 }
 #endif /* CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES */
 
 #ifdef CONFIG_KVM_PRIVATE_MEM
-/*
- * The pages [@start, @end) of a guest_memfd file go.  The caller keeps the
- * file's bindings from changing until the end.
- */
-void kvm_mmu_gmem_begin(struct kvm *kvm, struct xarray *bindings,
-			pgoff_t start, pgoff_t end)
+static bool gmem_unmap(struct kvm *kvm, struct xarray *bindings,
+		       pgoff_t start, pgoff_t end)
 {
 	struct kvm_gfn_range range = {
 		.may_block = true,
 		/* What the guest shares is not in the file. */
 		.attr_filter = KVM_FILTER_PRIVATE,
 	};
-	bool locked = false, flush = false;
 	struct kvm_memory_slot *slot;
 	unsigned long index;
+	bool flush = false;
 
 	xa_for_each_range(bindings, index, slot, start, end - 1) {
 		pgoff_t first = slot->gmem.pgoff;
@@ -521,28 +546,41 @@ void kvm_mmu_gmem_begin(struct kvm *kvm, struct xarray *bindings,
 		range.slot = slot;
 		range.start = slot->base_gfn + max(first, start) - first;
 		range.end = slot->base_gfn + min(behind, end) - first;
-
-		if (!locked) {
-			locked = true;
-			KVM_MMU_LOCK(kvm);
-			kvm_mmu_invalidate_begin(kvm);
-		}
 		flush |= kvm_mmu_unmap_gfn_range(kvm, &range);
 	}
 
-	if (locked) {
-		if (flush)
-			kvm_flush_remote_tlbs(kvm);
-		KVM_MMU_UNLOCK(kvm);
-	}
+	return flush;
+}
+
+static bool gmem_range_is_bound(struct xarray *bindings, pgoff_t start,
+				pgoff_t end)
+{
+	unsigned long index = start;
+
+	return xa_find(bindings, &index, end - 1, XA_PRESENT);
+}
+
+/*
+ * The pages [@start, @end) of a guest_memfd file go.  The caller keeps the
+ * file's bindings from changing until the end.
+ */
+void kvm_mmu_gmem_begin(struct kvm *kvm, struct xarray *bindings,
+			pgoff_t start, pgoff_t end)
+{
+	if (!gmem_range_is_bound(bindings, start, end))
+		return;
+
+	KVM_MMU_LOCK(kvm);
+	kvm_mmu_invalidate_begin(kvm);
+	if (gmem_unmap(kvm, bindings, start, end))
+		kvm_flush_remote_tlbs(kvm);
+	KVM_MMU_UNLOCK(kvm);
 }
 
 void kvm_mmu_gmem_end(struct kvm *kvm, struct xarray *bindings,
 		      pgoff_t start, pgoff_t end)
 {
-	unsigned long index = start;
-
-	if (!xa_find(bindings, &index, end - 1, XA_PRESENT))
+	if (!gmem_range_is_bound(bindings, start, end))
 		return;
 
 	KVM_MMU_LOCK(kvm);

@@ -11,7 +11,7 @@
 #include "tdp_iter.h"
 #include "tdp_mmu.h"
 
-static bool rmaps_age(struct kvm_rmap_head *rmap, bool test_only)
+static bool rmap_age(struct kvm_rmap_head *rmap, bool test_only)
 {
 	struct rmap_iterator iter;
 	bool young = false;
@@ -43,8 +43,8 @@ static bool rmaps_age(struct kvm_rmap_head *rmap, bool test_only)
 	return young;
 }
 
-static bool rmaps_age_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range,
-				bool test_only)
+static bool rmap_age_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range,
+			       bool test_only)
 {
 	bool young = false;
 	int level;
@@ -58,7 +58,9 @@ static bool rmaps_age_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range,
 		rmap = gfn_to_rmap(range->start, level, range->slot);
 		last = gfn_to_rmap(range->end - 1, level, range->slot);
 		for (; rmap <= last; rmap++) {
-			young |= rmaps_age(rmap, test_only);
+			if (!rmap->val)
+				continue;
+			young |= rmap_age(rmap, test_only);
 			if (young && test_only)
 				return true;
 		}
@@ -103,7 +105,7 @@ static void tdp_iter_age(struct tdp_iter *iter)
 							 iter->level);
 		new_spte = iter->old_spte & ~shadow_accessed_mask;
 	} else {
-		/* As in rmaps_age(). */
+		/* As in rmap_age(). */
 		if (is_writable_pte(iter->old_spte))
 			kvm_set_pfn_dirty(spte_to_pfn(iter->old_spte));
 		new_spte = mark_spte_for_access_track(iter->old_spte);
@@ -223,7 +225,7 @@ bool kvm_unmap_memslot(struct kvm *kvm, struct kvm_memory_slot *slot)
 static bool __kvm_age_gfn(struct kvm *kvm, struct kvm_gfn_range *range,
 			  bool test_only)
 {
-	bool young = rmaps_age_gfn_range(kvm, range, test_only);
+	bool young = rmap_age_gfn_range(kvm, range, test_only);
 
 	if (young && test_only)
 		return true;
