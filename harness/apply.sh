@@ -37,7 +37,10 @@ counted() {
 	cat "$1"
 	expectations "$1" | while read -r rule _; do
 		printf '\n@script:python@\np << %s.p;\n@@\n' "$rule"
-		printf 'print("hit %s %%s" %% p[0].line, flush=True)\n' "$rule"
+		# The line alone won't do: in a function that an earlier rule
+		# has changed it counts from the function's beginning.
+		printf 'print("hit %s %%s %%s %%s" %% (p[0].current_element, ' "$rule"
+		printf 'p[0].line, p[0].column), flush=True)\n'
 	done
 }
 
@@ -59,6 +62,7 @@ apply_cocci() {
 	counted "$source" > "$tmp/rules.cocci"
 	spatch --very-quiet --no-includes --sp-file "$tmp/rules.cocci" \
 		"$tmp/in.c" -o "$tmp/out.c" > "$tmp/hits" 2> "$tmp/errors" ||
+		grep -q 'there are no modified files' "$tmp/errors" ||
 		die "$path: spatch: $(grep -v -e '^$' -e '^warning:' "$tmp/errors" | head -n 1)"
 	[ -n "$(expectations "$source")" ] || die "$path: no rule"
 	while read -r rule want; do
@@ -68,7 +72,7 @@ apply_cocci() {
 		[ "$got" = "$want" ] ||
 			die "$file: rule $rule of $path matches $got places, not $want"
 	done <<< "$(expectations "$source")"
-	cmp -s "$tmp/in.c" "$tmp/out.c" &&
+	[ -s "$tmp/out.c" ] && ! cmp -s "$tmp/in.c" "$tmp/out.c" ||
 		die "$file: $path changes nothing"
 	cat "$tmp/out.c" > "$tree/$file"
 }

@@ -60,14 +60,22 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
+tsc_khz() {
+	[ "$build/tsc-khz" -nt "$top/harness/tsc-khz.c" ] ||
+		gcc -O2 -Wall -o "$build/tsc-khz" "$top/harness/tsc-khz.c" ||
+		die "boot.sh: cannot build tsc-khz"
+	"$build/tsc-khz"
+}
+
 start_qemu() {
 	local args=(-accel tcg,thread=multi -cpu max,+svm,+npt -smp "$cpus"
 		-m "$memory" -display none -vga none -monitor none -nic none -no-reboot
 		-serial "file:$log" -kernel "$bzimage"
 		-initrd "$build/$initramfs.cpio.gz")
-	# A busy machine may be too slow for the kernel's check of its timer.
+	# On a busy machine the kernel can check neither its timer nor the speed
+	# of its clock, which is that of this machine's.
 	local params=(console=ttyS0 panic=-1 tsc=reliable no_timer_check
-		"run=$run" "$@")
+		"tsc_early_khz=$(tsc_khz)" "run=$run" "$@")
 
 	if [ "$disk" -gt 0 ]; then
 		rm -f "$image"

@@ -105,7 +105,7 @@ apply_base() {
 		[ $status -eq 1 ] ||
 			die "$file: base/unifdef finds nothing under $symbol"
 	done < "$top/base/unifdef"
-	sources base '*/*.cocci' | apply_all base
+	sources 2 '*.cocci' | apply_all base
 	while read -r file; do
 		echo "base/calls.cocci $file"
 		cp "$linux/$file" "$build/calls.before"
@@ -116,11 +116,13 @@ apply_base() {
 			die "$file: base/calls.cocci changes nothing"
 	done < "$top/base/calls.files"
 	rm -f "$build/calls.before"
-	sources base '*.lines' | apply_all base
+	sources 1 '*.lines' | apply_all base
 }
 
+# sources DEPTH PATTERN: the files of base/ from DEPTH downwards
 sources() {
-	(cd "$top/$1" && find . -mindepth 2 -type f -path "$2" -printf '%P\n' | sort)
+	(cd "$top/base" &&
+		find . -mindepth "$1" -type f -name "$2" -printf '%P\n' | sort)
 }
 
 # apply_all DIR: applies the files named on standard input, one a line, "A -> B"
@@ -195,6 +197,7 @@ fi
 [ -z "$(in_tree status --porcelain | head -n 1)" ] ||
 	die "build/linux has local changes: keep them elsewhere and remove them"
 
+touch "$state"
 head=$(in_tree rev-parse pristine)
 key=$(echo "$head" | cat - "$top"/harness/{apply.sh,lines.awk} | hash)
 

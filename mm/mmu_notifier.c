@@ -533,21 +533,26 @@ EXPORT_SYMBOL_GPL(mmu_notifier_synchronize);
  * call_release - run release(), unless someone else does or did
  *
  * Called inside a read section, which is what makes the others wait for it.
+ *
+ * Return: false if someone else took it on, and may still be in it.
  */
-static void call_release(struct mmu_notifier_subscriptions *subs,
+static bool call_release(struct mmu_notifier_subscriptions *subs,
 			 struct mmu_notifier *sub, struct mm_struct *mm)
 {
-	bool ours = false;
+	bool ours = false, theirs = false;
 
 	spin_lock(&subs->lock);
-	if (!hlist_unhashed(&sub->hlist) && !sub->released) {
+	if (!hlist_unhashed(&sub->hlist)) {
+		theirs = sub->released;
+		ours = !theirs;
 		sub->released = true;
-		ours = true;
 	}
 	spin_unlock(&subs->lock);
 
 	if (ours && sub->ops->release)
 		sub->ops->release(sub, mm);
+
+	return !theirs;
 }
 
 /**
@@ -565,11 +570,16 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 			     struct mm_struct *mm)
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	bool released;
 	int idx;
 
 	idx = srcu_read_lock(&subs->srcu);
-	call_release(subs, subscription, mm);
+	released = call_release(subs, subscription, mm);
 	srcu_read_unlock(&subs->srcu, idx);
+
+	/* Until exit_mmap() is through with it, ranges must be heard of. */
+	if (!released)
+		synchronize_srcu(&subs->srcu);
 
 	spin_lock(&subs->lock);
 	unlink_notifier(subs, subscription);
@@ -602,15 +612,18 @@ void __mmu_notifier_release(struct mm_struct *mm)
 	idx = srcu_read_lock(&subs->srcu);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
 		call_release(subs, sub, mm);
+	srcu_read_unlock(&subs->srcu, idx);
+
+	/*
+	 * For the release() that a concurrent unregister is in: ranges must be
+	 * heard of until it has returned, and no page is freed before.
+	 */
+	synchronize_srcu(&subs->srcu);
 
 	spin_lock(&subs->lock);
 	hlist_for_each_entry_safe(sub, next, &subs->list, hlist)
 		unlink_notifier(subs, sub);
 	spin_unlock(&subs->lock);
-	srcu_read_unlock(&subs->srcu, idx);
-
-	/* For the release() that a concurrent unregister is in. */
-	synchronize_srcu(&subs->srcu);
 }
 
 /* --- delivery ------------------------------------------------------------- */

@@ -593,6 +593,10 @@ static int run(void)
 {
 	unsigned long pass, in;
 
+	if (!proc_value("/proc/meminfo", "SwapTotal:")) {
+		printf("FAIL: the host has no swap space\n");
+		return 1;
+	}
 	create_vm();
 	in = vmstat("pswpin");
 	for (pass = 1; pass <= opt.passes; pass++)
