@@ -89,8 +89,17 @@ start_qemu() {
 	qemu=$!
 }
 
-# watch: wait for QEMU to end; false when the console was silent for too long.
-# Silence and not the time it takes tells a hang from slow emulation.
+fail() {
+	[ ! -t 2 ] || printf '\r\033[K' >&2
+	say "error: boot $logname: $*; log: $log"
+	exit 1
+}
+
+disk_full() { [ "$(df -k --output=avail "$build" | tail -n 1)" -lt 256 ]; }
+
+# watch: wait for QEMU to end, or stop it when the console was silent for too
+# long.  Silence and not the time it takes tells a hang from slow emulation.
+# On a full disk the console is silent too, as its log can't grow.
 watch() {
 	local begin=$SECONDS spoke=$SECONDS next=30 size=0 now
 	while kill -0 "$qemu" 2>/dev/null; do
@@ -99,20 +108,15 @@ watch() {
 		if [ "$now" -ne "$size" ]; then
 			size=$now spoke=$SECONDS
 		elif [ $((SECONDS - spoke)) -ge $((silence * 60)) ]; then
-			return 1
+			fail "hang: nothing on the console for $silence minutes" \
+				"after: $(last_line "$log")"
 		fi
+		! disk_full || fail "the disk is full"
 		if [ -t 2 ] || [ $((SECONDS - begin)) -ge $next ]; then
 			show_step "$logname" $((SECONDS - begin)) "$(last_line "$log")"
 			next=$((SECONDS - begin + 30))
 		fi
 	done
-	return 0
-}
-
-fail() {
-	[ ! -t 2 ] || printf '\r\033[K' >&2
-	say "error: boot $logname: $*; log: $log"
-	exit 1
 }
 
 powered_off() { grep -aq 'reboot: Power down' "$log"; }
@@ -122,9 +126,7 @@ powered_off() { grep -aq 'reboot: Power down' "$log"; }
 
 begin=$SECONDS
 start_qemu "$@"
-if ! watch; then
-	fail "hang: nothing on the console for $silence minutes after: $(last_line "$log")"
-fi
+watch
 status=0
 wait "$qemu" || status=$?
 qemu=
