@@ -85,7 +85,7 @@ start_qemu() {
 	fi
 	: >"$log"
 	qemu-system-x86_64 "${args[@]}" -append "${params[*]}" \
-		>"$log.qemu" 2>&1 </dev/null 9>&- &
+		>"$log.qemu" 2>&1 </dev/null &
 	qemu=$!
 }
 
@@ -133,10 +133,9 @@ qemu=
 [ ! -t 2 ] || printf '\r\033[K' >&2
 sed -i 's/\r$//' "$log"
 
-line=$(grep -am1 'Kernel panic' "$log" || true)
-[ -z "$line" ] || fail "panic: $line"
 [ $status -eq 0 ] || fail "QEMU failed: $(last_line "$log.qemu")"
 line=$(complaints | head -n 1)
+! grep -aq 'Kernel panic' "$log" || fail "panic: $line"
 [ -z "$line" ] || fail "the kernel complains: $line"
 end=$(sed -n "s/^END $run //p" "$log" | tail -n 1)
 [ -n "$end" ] || fail "the test did not end: $(last_line "$log")"

@@ -12,8 +12,8 @@
  * Lock order:
  *
  *	mmap_lock, for writing
- *	  mm_all_locks_mutex
- *	    VMA locks
+ *	  VMA locks
+ *	    mm_all_locks_mutex
  *	      i_mmap_rwsem of hugetlbfs files
  *	        i_mmap_rwsem of other files
  *	          anon_vma->root->rwsem
@@ -147,12 +147,10 @@ static void sort_and_unify(struct rmap_lock_list *list)
 	list->nr = kept;
 }
 
-static void unlock_and_forget(struct rmap_lock_list *list, size_t nr_locked)
+static void unlock_all(struct rmap_lock_list *list, size_t nr_locked)
 {
 	while (nr_locked)
 		up_write(list->locks[--nr_locked].rwsem);
-	kvfree(list->locks);
-	*list = (struct rmap_lock_list){};
 }
 
 /**
@@ -173,32 +171,34 @@ static void unlock_and_forget(struct rmap_lock_list *list, size_t nr_locked)
  */
 int mm_take_all_locks(struct mm_struct *mm)
 {
-	struct rmap_lock_list *list = &all_locks;
-	size_t i;
+	struct rmap_lock_list list = {};
 	int ret;
 
 	mmap_assert_write_locked(mm);
 
-	mutex_lock(&mm_all_locks_mutex);
-	ret = lock_vmas_and_collect(mm, list);
+	/*
+	 * Not under the mutex: an allocation may have to wait for reclaim, and
+	 * reclaim for the subscribers of any mm.
+	 */
+	ret = lock_vmas_and_collect(mm, &list);
 	if (ret) {
-		unlock_and_forget(list, 0);
-		goto out;
+		kvfree(list.locks);
+		return ret;
 	}
+	sort_and_unify(&list);
 
-	sort_and_unify(list);
-	for (i = 0; i < list->nr; i++) {
+	mutex_lock(&mm_all_locks_mutex);
+	for (size_t i = 0; i < list.nr; i++) {
 		if (signal_pending(current)) {
-			unlock_and_forget(list, i);
-			ret = -EINTR;
-			goto out;
+			unlock_all(&list, i);
+			mutex_unlock(&mm_all_locks_mutex);
+			kvfree(list.locks);
+			return -EINTR;
 		}
-		down_write_nest_lock(list->locks[i].rwsem, &mm->mmap_lock);
+		down_write_nest_lock(list.locks[i].rwsem, &mm->mmap_lock);
 	}
+	all_locks = list;
 	return 0;
-out:
-	mutex_unlock(&mm_all_locks_mutex);
-	return ret;
 }
 
 /**
@@ -209,9 +209,12 @@ out:
  */
 void mm_drop_all_locks(struct mm_struct *mm)
 {
+	struct rmap_lock_list list = all_locks;
+
 	mmap_assert_write_locked(mm);
 	lockdep_assert_held(&mm_all_locks_mutex);
 
-	unlock_and_forget(&all_locks, all_locks.nr);
+	unlock_all(&list, list.nr);
 	mutex_unlock(&mm_all_locks_mutex);
+	kvfree(list.locks);
 }

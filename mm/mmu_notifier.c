@@ -113,13 +113,13 @@ static int arm(bool mmap_locked)
 	struct static_key *key = &mmu_notifier_key.key.key;
 	unsigned long give_up = jiffies + HOTPLUG_WAIT;
 
+	if (static_key_fast_inc_not_disabled(key))
+		return 0;
+
 	if (!mmap_locked) {
 		static_branch_inc(&mmu_notifier_key.key);
 		return 0;
 	}
-
-	if (static_key_fast_inc_not_disabled(key))
-		return 0;
 
 	while (!cpus_read_trylock()) {
 		if (signal_pending(current))
@@ -337,8 +337,9 @@ static int register_notifier(struct mmu_notifier *sub, struct mm_struct *mm,
  * @mm: current->mm, or an mm that the caller has pinned with mmget()
  *
  * From here on @subscription hears of every change, and pins @mm with mmgrab()
- * until mmu_notifier_unregister(), which must follow.  mmget_not_zero() on
- * ->mm tells whether the address space is still alive.
+ * until mmu_notifier_unregister() or, if @subscription->ops has free_notifier(),
+ * mmu_notifier_put(); one of them must follow.  mmget_not_zero() on ->mm tells
+ * whether the address space is still alive.
  *
  * Context: may sleep.  Takes mmap_lock and all locks of the mm; the caller holds
  * none of them.
@@ -485,7 +486,7 @@ static void free_after_callbacks(struct mmu_notifier_subscriptions *subs,
 
 /**
  * mmu_notifier_put - drop a reference of mmu_notifier_get()
- * @subscription: what it returned
+ * @subscription: what it returned, or what mmu_notifier_register() was given
  *
  * After the last one no new callback begins, and @ops->free_notifier() runs when
  * those that are running have returned.  @ops->release() is not called, so the
@@ -493,7 +494,7 @@ static void free_after_callbacks(struct mmu_notifier_subscriptions *subs,
  *
  * A module must call mmu_notifier_synchronize() before its code goes away.
  *
- * Context: any, callbacks of the same mm included, but not hard interrupt.
+ * Context: process context, callbacks of the same mm included.  Doesn't sleep.
  */
 void mmu_notifier_put(struct mmu_notifier *subscription)
 {

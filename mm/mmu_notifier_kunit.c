@@ -1225,6 +1225,9 @@ static void unregister_during_exit(struct kunit *test)
 
 	unregister = mn_thread_run(test, unregister_thread, job);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(unregister));
+	/* what release() has not dropped yet is still invalidated */
+	invalidate_thread(mm);
+	KUNIT_EXPECT_EQ(test, sub->calls[START], 1);
 	mn_gate_open(gate);
 	KUNIT_EXPECT_TRUE(test, mn_thread_join(exit));
 	KUNIT_EXPECT_TRUE(test, mn_thread_join(unregister));
@@ -1252,6 +1255,9 @@ static void exit_during_unregister(struct kunit *test)
 	exit = mn_thread_run(test, mmput_thread, mm);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(exit));
 	KUNIT_EXPECT_EQ(test, page_count(page), 2);
+	/* what release() has not dropped yet is still invalidated */
+	invalidate_thread(mm);
+	KUNIT_EXPECT_EQ(test, sub->calls[START], 1);
 	mn_gate_open(gate);
 	KUNIT_EXPECT_TRUE(test, mn_thread_join(exit));
 	KUNIT_EXPECT_TRUE(test, mn_thread_join(unregister));

@@ -116,7 +116,7 @@ fault warnings 'mm/mremap.c.*no previous prototype' mm/mremap.c \
 	's/\z/int w1_only(void);\nint w1_only_too(void)\n{\n\treturn 0;\n}\n/'
 fault warnings 'mm/mremap.c.*context imbalance' mm/mremap.c \
 	's/(static int mremap_to|move_vma).*?\n\{\n/$&\tspin_lock(&init_mm.page_table_lock);\n/s'
-fault warnings 'mm/warning_fault.c.*should it be static' mm/warning_fault.c \
+fault warnings 'mm/warning_fault.c.*not declared' mm/warning_fault.c \
 	's/\z/\/\/ SPDX-License-Identifier: GPL-2.0\nint sparse_only;\n/i'
 
 # A semantic patch that cannot be read.

@@ -318,7 +318,7 @@ void __mmu_notifier_subscriptions_destroy(struct mm_struct *mm);
  * False is certain for a caller that holds mmap_lock, a VMA lock or a reverse
  * map lock of the mm: registration takes them all.  True may be out of date.
  *
- * Return: non-zero if @mm has, or has had, a subscription.
+ * Return: non-zero if @mm has a subscription, or may have had one.
  */
 static inline int mm_has_notifiers(struct mm_struct *mm)
 {
@@ -346,10 +346,6 @@ static inline void mmu_notifier_lockdep_reclaim(void)
  * @start: first address
  * @end: first address behind it
  * @owner: whoever is behind a %MMU_NOTIFY_MIGRATE or %MMU_NOTIFY_EXCLUSIVE
- *
- * To be called with the lock held that is held until the end call.  That makes
- * it enough to fill in, with the static key off, what the caller itself may
- * look at: no subscription to this mm can come into being before the end.
  */
 static inline void
 mmu_notifier_range_init_owner(struct mmu_notifier_range *range,
@@ -360,11 +356,9 @@ mmu_notifier_range_init_owner(struct mmu_notifier_range *range,
 	range->mm = mm;
 	range->start = start;
 	range->end = end;
-	if (static_branch_unlikely(&mmu_notifier_key.key)) {
-		range->flags = flags;
-		range->event = event;
-		range->owner = owner;
-	}
+	range->flags = flags;
+	range->event = event;
+	range->owner = owner;
 }
 
 /**
