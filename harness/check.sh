@@ -21,19 +21,23 @@ checks='cocci base parity checkpatch kernel-doc consumers warnings'
 here=$top/harness/check
 passed=$build/check/passed
 
-# inputs: a hash of all that a result depends on
+# inputs CHECK: a hash of all that its result depends on
 inputs() {
 	{
-		git -C "$linux" rev-parse pristine base series
+		case $1 in
+		cocci)	;;
+		base)	git -C "$linux" rev-parse base ;;
+		*)	git -C "$linux" rev-parse pristine base series ;;
+		esac
 		gcc --version
 		sparse --version
 		spatch --version
 		cd "$top"
-		find harness/check harness/check.sh harness/lib.sh \
+		find harness/check harness/check.sh harness/lib.sh Kconfig \
 			harness/config -type f | sort | xargs cat
-		find . -path ./build -prune -o -path ./.git -prune -o \
-			'(' -name '*.cocci' -o -name Kconfig ')' -print |
-			sort | xargs cat
+		[ "$1" != cocci ] ||
+			find . -path ./build -prune -o -path ./.git -prune -o \
+				-name '*.cocci' -print | sort | xargs cat
 	} 2>&1 | sha256sum
 }
 
@@ -47,8 +51,9 @@ run() {
 }
 
 check() {
-	local name=$1
+	local name=$1 key
 
+	key=$(inputs "$name")
 	if [ "$(cat "$passed/$name" 2>/dev/null)" = "$key" ]; then
 		echo "ok $name (unchanged)"
 		return
@@ -70,7 +75,6 @@ done
 "$top/harness/setup.sh"
 "$top/harness/tree.sh"
 mkdir -p "$passed"
-key=$(inputs)
 failed=0
 for name in ${*:-$checks}; do
 	check "$name" || failed=1

@@ -10,7 +10,7 @@
 
 kunit=$build/kunit
 filter=${1:-mmu_*notifier}
-seconds=3600	# far more than the tests take: ends a kernel that hangs
+seconds=1800	# far more than the tests take: ends a kernel that hangs
 
 run_suites() {
 	cd "$linux"
@@ -21,15 +21,16 @@ run_suites() {
 		--timeout "$seconds" --raw_output=kunit "$filter"
 }
 
-# The results of the tests, from the indented lines of KTAP. A suite says
-# first how many it has.
+# The results of the tests from KTAP, which indents those of a suite. The list
+# of suites and every suite begin with how many there are to come.
 list_results() {
 	awk '
+	/^1\.\.[0-9]+$/		{ suites = substr($0, 4) }
+	/^(not )?ok [0-9]+ /	{ finished++ }
 	/^ *# Subtest: /	{ suite = $NF }
 	/^ +1\.\.[0-9]+$/	{ sub(/.*\.\./, ""); planned += $0 }
 	/^ +(not )?ok [0-9]+ /	{
-		skip = / # SKIP/
-		verdict = /^ +not/ ? "FAIL" : skip ? "skipped" : "ok"
+		verdict = /^ +not/ ? "FAIL" : / # SKIP/ ? "skipped" : "ok"
 		sub(/^ +(not )?ok [0-9]+ /, ""); sub(/ # .*/, "")
 		print verdict, suite "." $0
 		seen++
@@ -37,10 +38,10 @@ list_results() {
 			good++
 	}
 	END {
-		if (seen < planned)
-			print "FAIL", suite, "ended after", seen, "of",
-				planned, "tests"
-		exit !(good && good == planned)
+		if (seen < planned || !suites || finished < suites)
+			print "FAIL", suite, "ended after", seen + 0, "of",
+				planned + 0, "tests"
+		exit !(good && good == planned && finished == suites)
 	}' "$kunit/test.log"
 }
 

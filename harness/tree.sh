@@ -165,7 +165,8 @@ advance() {
 		return
 	fi
 	move_to "$head"
-	step "tree: $name" "tree-$name.log" "$@" || { move_to "$head"; exit 1; }
+	# Not in a condition: there "set -e" would not hold within the step.
+	step "tree: $name" "tree-$name.log" "$@"
 	commit_tree "$key" "$message"
 	head=$(in_tree rev-parse HEAD)
 }
@@ -197,8 +198,14 @@ fi
 [ -z "$(in_tree status --porcelain | head -n 1)" ] ||
 	die "build/linux has local changes: keep them elsewhere and remove them"
 
+# What a step that failed has left half done goes.
+restore() {
+	[ $? -eq 0 ] || move_to "$head"
+}
+
 touch "$state"
 head=$(in_tree rev-parse pristine)
+trap restore EXIT
 key=$(echo "$head" | cat - "$top"/harness/{apply.sh,lines.awk} | hash)
 
 key=$( (echo "$key"; cd "$top/base"; find . -type f | sort | xargs sha256sum) | hash)

@@ -482,9 +482,11 @@ static void kept_free(struct mmu_notifier *mn)
 {
 	struct subscriber *sub = to_subscriber(mn);
 
+	/* it is still in use then, so it stays */
 	if (sub->running)
 		atomic_inc(&kept.freed_running);
-	kfree(sub);
+	else
+		kfree(sub);
 	atomic_inc(&kept.frees);
 	complete(&kept.freed);
 }
@@ -778,6 +780,16 @@ static void missing_ops(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_calls(end), 2);
 }
 
+/* For what must fail: leaves nothing behind if it does not */
+static int try_register(struct subscriber *sub, struct mm_struct *mm)
+{
+	int ret = mmu_notifier_register(&sub->mn, mm);
+
+	if (!ret)
+		mmu_notifier_unregister(&sub->mn, mm);
+	return ret;
+}
+
 /*
  * A secondary MMU either has page tables of its own or walks those of the CPU.
  * The kernel warns of one that says both; the harness expects that warning
@@ -799,11 +811,11 @@ static void both_kinds_refused(struct kunit *test)
 
 	kunit_info(test, "a warning is expected here\n");
 	sub = sub_alloc(test, &start_and_tlbs);
-	KUNIT_EXPECT_EQ(test, mmu_notifier_register(&sub->mn, mm), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try_register(sub, mm), -EINVAL);
 	KUNIT_EXPECT_TRUE(test, test_taint(TAINT_WARN));
 
 	sub = sub_alloc(test, &end_and_tlbs);
-	KUNIT_EXPECT_EQ(test, mmu_notifier_register(&sub->mn, mm), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try_register(sub, mm), -EINVAL);
 
 	KUNIT_EXPECT_FALSE(test, mm_has_notifiers(mm));
 	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
@@ -827,51 +839,8 @@ static const struct mmu_interval_notifier_ops never_ops = {
 	.invalidate	= never_invalidated,
 };
 
-/* The state of @mm if nothing was ever registered there */
-static void expect_untouched(struct kunit *test, struct mm_struct *mm,
-			     int count)
-{
-	KUNIT_EXPECT_FALSE(test, mm_has_notifiers(mm));
-	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
-	KUNIT_EXPECT_TRUE(test, mmap_read_trylock(mm));
-	mmap_read_unlock(mm);
-}
-
-static void no_memory_to_register(struct kunit *test)
-{
-	struct mmu_interval_notifier *interval;
-	struct mm_struct *mm = mn_test_mm(test);
-	int count = atomic_read(&mm->mm_count);
-	struct subscriber *sub = sub_alloc(test, &pages_ops);
-	struct mmu_notifier *mn;
-
-	interval = mn_test_alloc(test, sizeof(*interval));
-	kunit_activate_static_stub(test, mmu_notifier_subscriptions_alloc,
-				   no_memory);
-
-	KUNIT_EXPECT_EQ(test, mmu_notifier_register(&sub->mn, mm), -ENOMEM);
-	expect_untouched(test, mm, count);
-
-	mn = mmu_notifier_get(&kept_ops, mm);
-	KUNIT_EXPECT_PTR_EQ(test, mn, ERR_PTR(-ENOMEM));
-	KUNIT_EXPECT_EQ(test, kept.allocs, 1);
-	mmu_notifier_synchronize();
-	KUNIT_EXPECT_EQ(test, atomic_read(&kept.frees), 1);
-	expect_untouched(test, mm, count);
-
-	KUNIT_EXPECT_EQ(test,
-			mmu_interval_notifier_insert(interval, mm, page_at(0),
-						     PAGE_SIZE, &never_ops),
-			-ENOMEM);
-	expect_untouched(test, mm, count);
-
-	kunit_deactivate_static_stub(test, mmu_notifier_subscriptions_alloc);
-	sub_register(test, sub, mm);
-	invalidate(mm, 0, 1);
-	KUNIT_EXPECT_EQ(test, sub->calls[START], 1);
-}
-
-struct interrupted_job {
+/* Each of the ways to subscribe, tried for its error */
+struct attempt {
 	struct mm_struct *mm;
 	struct subscriber *sub;
 	struct mmu_interval_notifier interval;
@@ -880,36 +849,96 @@ struct interrupted_job {
 	int inserted;
 };
 
-static void interrupted_thread(void *data)
+static void try_all(struct attempt *try)
 {
-	struct interrupted_job *job = data;
 	struct mmu_notifier *mn;
 
-	allow_signal(SIGUSR1);
-	send_sig(SIGUSR1, current, 1);
-	job->registered = mmu_notifier_register(&job->sub->mn, job->mm);
-	mn = mmu_notifier_get(&kept_ops, job->mm);
-	job->got = PTR_ERR_OR_ZERO(mn);
-	job->inserted = mmu_interval_notifier_insert(&job->interval, job->mm,
+	try->registered = try_register(try->sub, try->mm);
+
+	mn = mmu_notifier_get(&kept_ops, try->mm);
+	try->got = PTR_ERR_OR_ZERO(mn);
+	if (!try->got)
+		mmu_notifier_put(mn);
+
+	try->inserted = mmu_interval_notifier_insert(&try->interval, try->mm,
 						     page_at(0), PAGE_SIZE,
 						     &never_ops);
+	if (!try->inserted)
+		mmu_interval_notifier_remove(&try->interval);
+}
+
+static void try_with_signal(void *data)
+{
+	allow_signal(SIGUSR1);
+	send_sig(SIGUSR1, current, 1);
+	try_all(data);
 	flush_signals(current);
+}
+
+static struct attempt *attempt_alloc(struct kunit *test, struct mm_struct *mm,
+				     struct subscriber *sub)
+{
+	struct attempt *try = mn_test_alloc(test, sizeof(*try));
+
+	try->mm = mm;
+	try->sub = sub;
+	return try;
+}
+
+static void expect_all_failed(struct kunit *test, struct attempt *try,
+			      int error)
+{
+	KUNIT_EXPECT_EQ(test, try->registered, error);
+	KUNIT_EXPECT_EQ(test, try->got, error);
+	KUNIT_EXPECT_EQ(test, try->inserted, error);
+	KUNIT_EXPECT_EQ(test, nr_calls(try->sub), 0);
+	/* what get had allocated is freed */
+	mmu_notifier_synchronize();
+	KUNIT_EXPECT_EQ(test, atomic_read(&kept.frees), kept.allocs);
+}
+
+/* The state of @mm if nothing was ever registered there */
+static void expect_untouched(struct kunit *test, struct mm_struct *mm,
+			     int count)
+{
+	bool unlocked = mmap_read_trylock(mm);
+
+	KUNIT_EXPECT_TRUE(test, unlocked);
+	if (unlocked)
+		mmap_read_unlock(mm);
+	KUNIT_EXPECT_FALSE(test, mm_has_notifiers(mm));
+	KUNIT_EXPECT_NULL(test, mm->notifier_subscriptions);
+	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
+}
+
+static void no_memory_to_register(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	int count = atomic_read(&mm->mm_count);
+	struct subscriber *sub = sub_alloc(test, &pages_ops);
+	struct attempt *try = attempt_alloc(test, mm, sub);
+
+	kunit_activate_static_stub(test, mmu_notifier_subscriptions_alloc,
+				   no_memory);
+	try_all(try);
+	expect_all_failed(test, try, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, kept.allocs, 1);
+	expect_untouched(test, mm, count);
+
+	kunit_deactivate_static_stub(test, mmu_notifier_subscriptions_alloc);
+	sub_register(test, sub, mm);
+	invalidate(mm, 0, 1);
+	KUNIT_EXPECT_EQ(test, sub->calls[START], 1);
 }
 
 static void expect_interrupted(struct kunit *test, struct mm_struct *mm,
 			       struct subscriber *sub)
 {
-	struct interrupted_job *job = mn_test_alloc(test, sizeof(*job));
+	struct attempt *try = attempt_alloc(test, mm, sub);
+	struct mn_thread *thread = mn_thread_run(test, try_with_signal, try);
 
-	job->mm = mm;
-	job->sub = sub;
-	KUNIT_EXPECT_TRUE(test,
-			  mn_thread_join(mn_thread_run(test, interrupted_thread,
-						       job)));
-	KUNIT_EXPECT_EQ(test, job->registered, -EINTR);
-	KUNIT_EXPECT_EQ(test, job->got, -EINTR);
-	KUNIT_EXPECT_EQ(test, job->inserted, -EINTR);
-	KUNIT_EXPECT_EQ(test, nr_calls(sub), 0);
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
+	expect_all_failed(test, try, -EINTR);
 }
 
 /*
@@ -923,15 +952,16 @@ static void signal_during_register(struct kunit *test)
 	struct subscriber *sub = sub_alloc(test, &pages_ops);
 	struct subscriber *first;
 	struct vm_area_struct *vma;
+	bool unlocked;
 
 	vma = mn_test_vma(test, mm, page_at(0), NULL);
 	expect_interrupted(test, mm, sub);
 	expect_untouched(test, mm, count);
 	KUNIT_EXPECT_EQ(test, kept.allocs, 1);
-	mmu_notifier_synchronize();
-	KUNIT_EXPECT_EQ(test, atomic_read(&kept.frees), 1);
-	KUNIT_EXPECT_TRUE(test, anon_vma_trylock_write(vma->anon_vma));
-	anon_vma_unlock_write(vma->anon_vma);
+	unlocked = anon_vma_trylock_write(vma->anon_vma);
+	KUNIT_EXPECT_TRUE(test, unlocked);
+	if (unlocked)
+		anon_vma_unlock_write(vma->anon_vma);
 
 	first = sub_new(test, mm, &pages_ops);
 	expect_interrupted(test, mm, sub);
@@ -1137,7 +1167,7 @@ static void free_page_of(void *data)
 		put_page(data);
 }
 
-/* A page that @mm maps at @vma; the caller's reference is one, that of @mm two */
+/* A page mapped at @vma, with one reference for that and one for the caller */
 static struct page *map_page(struct kunit *test, struct vm_area_struct *vma)
 {
 	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);

@@ -16,19 +16,37 @@ ignore=FILE_PATH_CHANGES
 # mm/Kconfig.mmu_notifier for a file that states its own name.
 ignore+=,EMBEDDED_FILENAME
 
+clean=$build/check/checkpatch
+mkdir -p "$clean"
+
+# A patch that has passed does so again.
+version=$(cat "$0" "$tree/scripts/checkpatch.pl" | sha256sum)
+
+# checkpatch PATCH: says what is wrong with it
+checkpatch() {
+	local key
+
+	key=$( (echo "$version"; cat "$1") | sha256sum | cut -d ' ' -f 1)
+	[ ! -e "$clean/$key" ] || return 0
+	(cd "$tree" && scripts/checkpatch.pl --strict --no-summary \
+		--ignore "$ignore" --root . "$1") || return 1
+	touch "$clean/$key"
+}
+
 count=0 bad=0
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
 : >"$log"
 for commit in $(git -C "$tree" rev-list --reverse base..series); do
 	count=$((count + 1))
-	if ! git -C "$tree" format-patch --stdout -1 "$commit" |
-	   (cd "$tree" && scripts/checkpatch.pl --strict --no-summary \
-		--ignore "$ignore" --root . -) >"$log.one" 2>&1; then
+	git -C "$tree" format-patch --stdout --zero-commit -1 "$commit" \
+		>"$tmp/patch"
+	if ! checkpatch "$tmp/patch" >"$tmp/said" 2>&1; then
 		bad=$((bad + 1))
 		git -C "$tree" log -1 --format='== %s' "$commit"
-		cat "$log.one"
+		cat "$tmp/said"
 	fi >>"$log"
 done
-rm -f "$log.one"
 
 [ $count -gt 0 ] || die 'checkpatch: no patch between base and series'
 if [ $bad -gt 0 ]; then

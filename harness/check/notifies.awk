@@ -25,6 +25,7 @@ BEGIN {
 		"mmu_notifier_arch_invalidate_secondary_tlbs|" \
 		"mmu_notifier_release|mmu_notifier_subscriptions_(init|destroy)|" \
 		"__mmu_notifier_invalidate_range_start_map|" \
+		"mmu_notifier_lockdep_reclaim|" \
 		"mm_has_notifiers|" \
 		"adjust_range_if_pmd_sharing_possible|hugetlb_zap_begin|" \
 		"mmu_notifier_(un)?register|" \

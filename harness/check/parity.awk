@@ -63,6 +63,7 @@ function read_moved(	line, n, part, side) {
 		sub(/ .*/, "", target[key])
 		if (!sub(/^[^ ]+ /, "", exact[key]))
 			exact[key] = ""
+		sub(/\(\)$/, "(-)", exact[key])
 		reason[key] = side[3]
 	}
 }
