@@ -165,7 +165,6 @@ int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 void mmu_intervals_end(struct mmu_notifier_subscriptions *subs)
 {
 	struct mmu_notifier_intervals *intervals = &subs->intervals;
-
 	bool thawed = false;
 
 	spin_lock(&subs->lock);
