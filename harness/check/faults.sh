@@ -103,7 +103,7 @@ fault kernel-doc 'kernel_doc_fault.c.*not described' mm/kernel_doc_fault.c \
 	's/\z/\/\/ SPDX\n\/**\n * f() - no argument\n *\/\nvoid f(int x)\n{\n}\n/'
 fault kernel-doc 'no file mm/nowhere.c' Documentation/mm/fault.rst \
 	's/\z/.. kernel-doc:: mm\/nowhere.c\n   :export:\n/'
-fault kernel-doc 'no structured comments|documents nothing' Documentation/mm/fault.rst \
+fault kernel-doc 'nosuchfunction. not found' Documentation/mm/fault.rst \
 	's/\z/.. kernel-doc:: mm\/memory.c\n   :identifiers: nosuchfunction\n/'
 
 # A subscriber was edited; one no longer compiles.
