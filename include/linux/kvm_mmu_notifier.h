@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0 */
 #ifndef __LINUX_KVM_MMU_NOTIFIER_H
 #define __LINUX_KVM_MMU_NOTIFIER_H
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0
 /*
  * KVM's side of the MMU notifier: what happens in the mm of the VMM is turned
  * into what has to happen to guest memory.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0
 /*
  * What x86 does when the host unmaps or ages guest memory: in the shadow MMU by
  * way of the rmaps, in the TDP MMU by a walk of the page tables.
