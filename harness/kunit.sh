@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 
 kunit=$build/kunit
-filter=${1:-mmu_*notifier}
+filter=${1:-mmu_*notifier*}
 seconds=1800	# far more than the tests take: ends a kernel that hangs
 
 run_suites() {

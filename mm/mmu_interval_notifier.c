@@ -136,26 +136,32 @@ int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 			const struct mmu_notifier_range *range)
 {
 	bool blockable = mmu_notifier_range_blockable(range);
+	struct mmu_notifier_calling calling;
 	struct interval_tree_node *node;
 	struct mmu_interval_notifier *sub;
-	unsigned long cur_seq;
-	bool done;
+	unsigned long cur_seq, switches;
+	bool done = true;
 
+	mmu_notifier_calling_begin(&calling, subs);
 	for (node = count_range(subs, range, &cur_seq); node;
 	     node = interval_tree_iter_next(node, range->start,
 					    range->end - 1)) {
 		sub = to_interval_sub(node);
-		if (!blockable)
-			non_block_start();
-		done = sub->ops->invalidate(sub, range, cur_seq);
-		if (!blockable)
-			non_block_end();
-		if (!done && !WARN_ON_ONCE(blockable)) {
-			mmu_intervals_end(subs);
-			return -EAGAIN;
-		}
+		if (!mmu_notifier_debug_subscribed(&sub->debug))
+			continue;
+		switches = mmu_notifier_call_begin(range);
+		done = sub->ops->invalidate(sub, range, cur_seq) ||
+		       WARN_ON_ONCE(blockable);
+		mmu_notifier_call_end(range, switches, sub->ops->invalidate);
+		if (!done)
+			break;
 	}
-	return 0;
+	mmu_notifier_calling_end(&calling);
+
+	if (done)
+		return 0;
+	mmu_intervals_end(subs);
+	return -EAGAIN;
 }
 
 /**
@@ -276,17 +282,21 @@ static int insert_interval(struct mmu_interval_notifier *sub,
 			   bool mmap_locked)
 {
 	struct mmu_notifier_subscriptions *subs;
+	unsigned long last;
 	int ret = 0;
+
+	if (!length || check_add_overflow(start, length - 1, &last))
+		return -EOVERFLOW;
+	if (WARN_ON_ONCE(atomic_read(&mm->mm_users) <= 0))
+		return -EINVAL;
+	if (!mmu_notifier_debug_subscribe(&sub->debug))
+		return -EBUSY;
 
 	sub->mm = mm;
 	sub->ops = ops;
 	RB_CLEAR_NODE(&sub->interval_tree.rb);
 	sub->interval_tree.start = start;
-	if (!length ||
-	    check_add_overflow(start, length - 1, &sub->interval_tree.last))
-		return -EOVERFLOW;
-	if (WARN_ON_ONCE(atomic_read(&mm->mm_users) <= 0))
-		return -EINVAL;
+	sub->interval_tree.last = last;
 
 	/* Pairs with mmdrop() in mmu_interval_notifier_remove(). */
 	mmgrab(mm);
@@ -304,8 +314,10 @@ static int insert_interval(struct mmu_interval_notifier *sub,
 	} else {
 		ret = mmu_notifier_subscribe(mm, mmap_locked, attach_interval,
 					     sub);
-		if (ret)
+		if (ret) {
+			mmu_notifier_debug_unsubscribe(&sub->debug);
 			mmdrop(mm);
+		}
 	}
 	return ret;
 }
@@ -422,6 +434,10 @@ void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub)
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	unsigned long seq;
 
+	if (!mmu_notifier_debug_subscribed(&interval_sub->debug) ||
+	    mmu_notifier_debug_inside(subs))
+		return;
+
 	might_sleep();
 	lockdep_will_wait_for_ranges();
 
@@ -429,6 +445,7 @@ void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub)
 	if (seq)
 		wait_event(subs->intervals.wq, has_thawed(subs, seq));
 
+	mmu_notifier_debug_unsubscribe(&interval_sub->debug);
 	/* Pairs with mmgrab() in insert_interval(). */
 	mmdrop(mm);
 }

@@ -96,6 +96,35 @@ static bool __maybe_unused may_walk(struct mmu_notifier_subscriptions *subs)
 	return srcu_read_lock_held(&subs->srcu) || lockdep_is_held(&subs->lock);
 }
 
+/* A walk over the list, in which callbacks are called. */
+struct walk {
+	struct mmu_notifier_subscriptions *subs;
+	struct mmu_notifier_calling calling;
+	int idx;
+};
+
+static void walk_begin(struct walk *walk,
+		       struct mmu_notifier_subscriptions *subs)
+	__acquires(&walk->subs->srcu)
+{
+	walk->subs = subs;
+	walk->idx = srcu_read_lock(&walk->subs->srcu);
+	mmu_notifier_calling_begin(&walk->calling, subs);
+}
+
+static void walk_end(struct walk *walk)
+	__releases(&walk->subs->srcu)
+{
+	mmu_notifier_calling_end(&walk->calling);
+	srcu_read_unlock(&walk->subs->srcu, walk->idx);
+}
+
+/* Is a subscription that was found in the list to be called? */
+static bool hears(const struct mmu_notifier *sub, const void *callback)
+{
+	return callback && mmu_notifier_debug_subscribed(&sub->debug);
+}
+
 /* --- the static key ------------------------------------------------------- */
 
 /*
@@ -253,6 +282,9 @@ int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
 {
 	int ret;
 
+	if (mmu_notifier_debug_inside(mm->notifier_subscriptions))
+		return -EDEADLK;
+
 	ret = arm(mmap_locked);
 	if (ret)
 		return ret;
@@ -316,6 +348,9 @@ static int register_notifier(struct mmu_notifier *sub, struct mm_struct *mm,
 			  ops->invalidate_range_end)))
 		return -EINVAL;
 
+	if (!mmu_notifier_debug_subscribe(&sub->debug))
+		return -EBUSY;
+
 	/*
 	 * Before it appears: callbacks may run before this function returns.
 	 * The reference is dropped by unregister or after the last put.
@@ -326,8 +361,10 @@ static int register_notifier(struct mmu_notifier *sub, struct mm_struct *mm,
 	mmgrab(mm);
 
 	ret = mmu_notifier_subscribe(mm, mmap_locked, attach_notifier, sub);
-	if (ret)
+	if (ret) {
+		mmu_notifier_debug_unsubscribe(&sub->debug);
 		mmdrop(mm);
+	}
 	return ret;
 }
 
@@ -469,6 +506,7 @@ static void free_after_put(struct rcu_head *rcu)
 	struct mm_struct *mm = sub->mm;
 	int idx = sub->put_idx;
 
+	mmu_notifier_debug_unsubscribe(&sub->debug);
 	sub->ops->free_notifier(sub);
 	__acquire(&mmu_notifier_puts);	/* from free_after_callbacks() */
 	srcu_up_read(&mmu_notifier_puts, idx);
@@ -550,7 +588,7 @@ static bool call_release(struct mmu_notifier_subscriptions *subs,
 	}
 	spin_unlock(&subs->lock);
 
-	if (ours && sub->ops->release)
+	if (ours && hears(sub, sub->ops->release))
 		sub->ops->release(sub, mm);
 
 	return !theirs;
@@ -571,12 +609,16 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 			     struct mm_struct *mm)
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct walk walk;
 	bool released;
-	int idx;
 
-	idx = srcu_read_lock(&subs->srcu);
+	if (!mmu_notifier_debug_subscribed(&subscription->debug) ||
+	    mmu_notifier_debug_inside(subs))
+		return;
+
+	walk_begin(&walk, subs);
 	released = call_release(subs, subscription, mm);
-	srcu_read_unlock(&subs->srcu, idx);
+	walk_end(&walk);
 
 	/* Until exit_mmap() is through with it, ranges must be heard of. */
 	if (!released)
@@ -588,6 +630,7 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 
 	/* For running callbacks, and for exit_mmap() in call_release(). */
 	synchronize_srcu(&subs->srcu);
+	mmu_notifier_debug_unsubscribe(&subscription->debug);
 	mmdrop(mm);
 }
 EXPORT_SYMBOL_GPL(mmu_notifier_unregister);
@@ -602,7 +645,7 @@ void __mmu_notifier_release(struct mm_struct *mm)
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
 	struct hlist_node *next;
-	int idx;
+	struct walk walk;
 
 	if (subs->intervals.open)
 		mmu_intervals_release(subs, mm);
@@ -610,10 +653,10 @@ void __mmu_notifier_release(struct mm_struct *mm)
 	if (hlist_empty(&subs->list))
 		return;
 
-	idx = srcu_read_lock(&subs->srcu);
+	walk_begin(&walk, subs);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
 		call_release(subs, sub, mm);
-	srcu_read_unlock(&subs->srcu, idx);
+	walk_end(&walk);
 
 	/*
 	 * For the release() that a concurrent unregister is in: ranges must be
@@ -632,32 +675,29 @@ void __mmu_notifier_release(struct mm_struct *mm)
 static void call_end(struct mmu_notifier *sub,
 		     const struct mmu_notifier_range *range)
 {
-	bool blockable = mmu_notifier_range_blockable(range);
+	unsigned long switches;
 
-	if (!sub->ops->invalidate_range_end)
+	if (!hears(sub, sub->ops->invalidate_range_end))
 		return;
 
-	if (!blockable)
-		non_block_start();
+	switches = mmu_notifier_call_begin(range);
 	sub->ops->invalidate_range_end(sub, range);
-	if (!blockable)
-		non_block_end();
+	mmu_notifier_call_end(range, switches, sub->ops->invalidate_range_end);
 }
 
 static int call_start(struct mmu_notifier *sub,
 		      const struct mmu_notifier_range *range)
 {
 	bool blockable = mmu_notifier_range_blockable(range);
+	unsigned long switches;
 	int ret;
 
-	if (!sub->ops->invalidate_range_start)
+	if (!hears(sub, sub->ops->invalidate_range_start))
 		return 0;
 
-	if (!blockable)
-		non_block_start();
+	switches = mmu_notifier_call_begin(range);
 	ret = sub->ops->invalidate_range_start(sub, range);
-	if (!blockable)
-		non_block_end();
+	mmu_notifier_call_end(range, switches, sub->ops->invalidate_range_start);
 
 	if (!ret)
 		return 0;
@@ -692,9 +732,10 @@ static int list_start(struct mmu_notifier_subscriptions *subs,
 		      const struct mmu_notifier_range *range)
 {
 	struct mmu_notifier *sub;
-	int ret = 0, idx;
+	struct walk walk;
+	int ret = 0;
 
-	idx = srcu_read_lock(&subs->srcu);
+	walk_begin(&walk, subs);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs)) {
 		ret = call_start(sub, range);
 		if (ret) {
@@ -702,7 +743,7 @@ static int list_start(struct mmu_notifier_subscriptions *subs,
 			break;
 		}
 	}
-	srcu_read_unlock(&subs->srcu, idx);
+	walk_end(&walk);
 
 	return ret;
 }
@@ -711,15 +752,15 @@ static void list_end(struct mmu_notifier_subscriptions *subs,
 		     const struct mmu_notifier_range *range)
 {
 	struct mmu_notifier *sub;
-	int idx;
+	struct walk walk;
 
 	if (mmu_notifier_range_blockable(range))
 		might_sleep();
 
-	idx = srcu_read_lock(&subs->srcu);
+	walk_begin(&walk, subs);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
 		call_end(sub, range);
-	srcu_read_unlock(&subs->srcu, idx);
+	walk_end(&walk);
 }
 
 int __mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
@@ -763,16 +804,17 @@ int __mmu_notifier_clear_flush_young(struct mm_struct *mm, unsigned long start,
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
-	int young = 0, idx;
+	struct walk walk;
+	int young = 0;
 
 	if (!wants(subs, WANTS_FLUSH_YOUNG))
 		return 0;
 
-	idx = srcu_read_lock(&subs->srcu);
+	walk_begin(&walk, subs);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
-		if (sub->ops->clear_flush_young)
+		if (hears(sub, sub->ops->clear_flush_young))
 			young |= sub->ops->clear_flush_young(sub, mm, start, end);
-	srcu_read_unlock(&subs->srcu, idx);
+	walk_end(&walk);
 
 	return young;
 }
@@ -782,16 +824,17 @@ int __mmu_notifier_clear_young(struct mm_struct *mm, unsigned long start,
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
-	int young = 0, idx;
+	struct walk walk;
+	int young = 0;
 
 	if (!wants(subs, WANTS_YOUNG))
 		return 0;
 
-	idx = srcu_read_lock(&subs->srcu);
+	walk_begin(&walk, subs);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
-		if (sub->ops->clear_young)
+		if (hears(sub, sub->ops->clear_young))
 			young |= sub->ops->clear_young(sub, mm, start, end);
-	srcu_read_unlock(&subs->srcu, idx);
+	walk_end(&walk);
 
 	return young;
 }
@@ -800,19 +843,20 @@ int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address)
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
-	int young = 0, idx;
+	struct walk walk;
+	int young = 0;
 
 	if (!wants(subs, WANTS_TEST_YOUNG))
 		return 0;
 
-	idx = srcu_read_lock(&subs->srcu);
+	walk_begin(&walk, subs);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs)) {
-		if (sub->ops->test_young)
+		if (hears(sub, sub->ops->test_young))
 			young = sub->ops->test_young(sub, mm, address);
 		if (young)
 			break;
 	}
-	srcu_read_unlock(&subs->srcu, idx);
+	walk_end(&walk);
 
 	return young;
 }
@@ -823,15 +867,15 @@ void __mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
-	int idx;
+	struct walk walk;
 
 	if (!wants(subs, WANTS_TLB))
 		return;
 
-	idx = srcu_read_lock(&subs->srcu);
+	walk_begin(&walk, subs);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
-		if (sub->ops->arch_invalidate_secondary_tlbs)
+		if (hears(sub, sub->ops->arch_invalidate_secondary_tlbs))
 			sub->ops->arch_invalidate_secondary_tlbs(sub, mm, start,
 								 end);
-	srcu_read_unlock(&subs->srcu, idx);
+	walk_end(&walk);
 }

@@ -6,7 +6,9 @@
 #ifndef _MM_MMU_NOTIFIER_INTERNAL_H
 #define _MM_MMU_NOTIFIER_INTERNAL_H
 
+#include <linux/kernel.h>
 #include <linux/mmu_notifier.h>
+#include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -73,5 +75,94 @@ int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 void mmu_intervals_end(struct mmu_notifier_subscriptions *subs);
 void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
 			   struct mm_struct *mm);
+
+/* --- run-time checks, mmu_notifier_debug.c -------------------------------- */
+
+/**
+ * struct mmu_notifier_calling - a task calls callbacks of an mm
+ * @list: entry in the list of all of them
+ * @task: the task
+ * @subs: the mm's subscriptions
+ */
+struct mmu_notifier_calling {
+#ifdef CONFIG_DEBUG_MMU_NOTIFIER
+	struct list_head list;
+	const struct task_struct *task;
+	const struct mmu_notifier_subscriptions *subs;
+#endif
+};
+
+void mmu_notifier_report(enum mmu_notifier_fault fault,
+			 const struct mmu_notifier_hook *hook,
+			 const void *callback);
+
+#ifdef CONFIG_DEBUG_MMU_NOTIFIER
+bool mmu_notifier_debug_subscribe(struct mmu_notifier_debug *debug);
+void mmu_notifier_debug_unsubscribe(struct mmu_notifier_debug *debug);
+bool mmu_notifier_debug_subscribed(const struct mmu_notifier_debug *debug);
+void mmu_notifier_calling_begin(struct mmu_notifier_calling *calling,
+				const struct mmu_notifier_subscriptions *subs);
+void mmu_notifier_calling_end(struct mmu_notifier_calling *calling);
+bool mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs);
+int mmu_notifier_suppress(const char *pattern);
+#else
+static inline bool mmu_notifier_debug_subscribe(struct mmu_notifier_debug *debug)
+{
+	return true;
+}
+
+static inline void
+mmu_notifier_debug_unsubscribe(struct mmu_notifier_debug *debug)
+{
+}
+
+static inline bool
+mmu_notifier_debug_subscribed(const struct mmu_notifier_debug *debug)
+{
+	return true;
+}
+
+static inline void
+mmu_notifier_calling_begin(struct mmu_notifier_calling *calling,
+			   const struct mmu_notifier_subscriptions *subs)
+{
+}
+
+static inline void
+mmu_notifier_calling_end(struct mmu_notifier_calling *calling)
+{
+}
+
+static inline bool
+mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs)
+{
+	return false;
+}
+#endif /* CONFIG_DEBUG_MMU_NOTIFIER */
+
+/*
+ * Around a callback.  In a range that is not blockable it must not sleep, which
+ * might_sleep() checks, and has not if the task did not give up its CPU.
+ */
+static inline unsigned long
+mmu_notifier_call_begin(const struct mmu_notifier_range *range)
+{
+	if (!mmu_notifier_range_blockable(range))
+		non_block_start();
+	return current->nvcsw;
+}
+
+static inline void
+mmu_notifier_call_end(const struct mmu_notifier_range *range,
+		      unsigned long switches, const void *callback)
+{
+	if (mmu_notifier_range_blockable(range))
+		return;
+
+	non_block_end();
+	if (IS_ENABLED(CONFIG_DEBUG_MMU_NOTIFIER) &&
+	    !IS_ENABLED(CONFIG_PREEMPT_RT) && current->nvcsw != switches)
+		mmu_notifier_report(MMU_NOTIFIER_SLEPT, NULL, callback);
+}
 
 #endif /* _MM_MMU_NOTIFIER_INTERNAL_H */

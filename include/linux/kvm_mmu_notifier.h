@@ -3,6 +3,7 @@
 #define __LINUX_KVM_MMU_NOTIFIER_H
 
 #include <linux/kvm_host.h>
+#include <linux/mmu_notifier_debug.h>
 
 #ifdef CONFIG_KVM_GENERIC_MMU_NOTIFIER
 
@@ -29,6 +30,8 @@
  * sampled after end: then its lookup saw the mm as it was changed.
  *
  * Changes of memory attributes and of guest_memfd files go the same way.
+ *
+ * Each of these steps has a name, by which tests of debug kernels leave it out.
  */
 
 /* What a change of guest memory is about, as far as a handler needs it. */
@@ -78,6 +81,10 @@ void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end);
 void kvm_mmu_invalidate_end(struct kvm *kvm);
 bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
 
+/* The steps that a test can leave out. */
+#define mmu_invalidate_ignore_progress()	mmu_notifier_suppressed("in_progress")
+#define mmu_invalidate_ignore_seq()		mmu_notifier_suppressed("seq")
+
 /**
  * mmu_invalidate_running() - is any guest memory being invalidated?
  * @kvm: the VM, whose mmu_lock the caller holds
@@ -89,7 +96,8 @@ bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
 static inline bool mmu_invalidate_running(struct kvm *kvm)
 {
 	lockdep_assert_held(&kvm->mmu_lock);
-	return unlikely(kvm->mmu_invalidate_in_progress);
+	return unlikely(kvm->mmu_invalidate_in_progress) &&
+	       !mmu_invalidate_ignore_progress();
 }
 
 /**
@@ -124,7 +132,8 @@ static inline unsigned long mmu_invalidate_sample(struct kvm *kvm)
  */
 static inline int mmu_invalidate_retry(struct kvm *kvm, unsigned long mmu_seq)
 {
-	if (unlikely(READ_ONCE(kvm->mmu_invalidate_in_progress)))
+	if (unlikely(READ_ONCE(kvm->mmu_invalidate_in_progress)) &&
+	    !mmu_invalidate_ignore_progress())
 		return 1;
 	/*
 	 * Pairs with the smp_wmb() in kvm_mmu_invalidate_end(): who doesn't
@@ -132,7 +141,8 @@ static inline int mmu_invalidate_retry(struct kvm *kvm, unsigned long mmu_seq)
 	 * mmu_lock would do as well, but not every caller holds it.
 	 */
 	smp_rmb();
-	return READ_ONCE(kvm->mmu_invalidate_seq) != mmu_seq;
+	return READ_ONCE(kvm->mmu_invalidate_seq) != mmu_seq &&
+	       !mmu_invalidate_ignore_seq();
 }
 
 /**
@@ -163,7 +173,8 @@ static inline int mmu_invalidate_retry_gfn(struct kvm *kvm,
 			return 1;
 	}
 
-	return kvm->mmu_invalidate_seq != mmu_seq;
+	return kvm->mmu_invalidate_seq != mmu_seq &&
+	       !mmu_invalidate_ignore_seq();
 }
 
 /**
@@ -188,11 +199,13 @@ static inline bool mmu_invalidate_retry_gfn_unsafe(struct kvm *kvm,
 	 * harm: it can only matter while an invalidation is in progress.
 	 */
 	if (unlikely(READ_ONCE(kvm->mmu_invalidate_in_progress)) &&
+	    !mmu_invalidate_ignore_progress() &&
 	    gfn >= kvm->mmu_invalidate_range_start &&
 	    gfn < kvm->mmu_invalidate_range_end)
 		return true;
 
-	return READ_ONCE(kvm->mmu_invalidate_seq) != mmu_seq;
+	return READ_ONCE(kvm->mmu_invalidate_seq) != mmu_seq &&
+	       !mmu_invalidate_ignore_seq();
 }
 
 #endif /* CONFIG_KVM_GENERIC_MMU_NOTIFIER */

@@ -28,6 +28,7 @@
 #include <linux/lockdep.h>
 #include <linux/mm_types.h>
 #include <linux/mmap_lock.h>
+#include <linux/mmu_notifier_debug.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
 
@@ -198,6 +199,7 @@ struct mmu_notifier_ops {
  * @released: someone has taken it on to call @ops->release(); under the
  *	subscription lock
  * @put_idx: what mmu_notifier_synchronize() waits for after the last put
+ * @debug: for the run-time checks
  *
  * Only @ops is the subscriber's to set, and only @mm its to read.
  */
@@ -210,6 +212,7 @@ struct mmu_notifier {
 	bool released;
 	int put_idx;
 	unsigned long serial;
+	struct mmu_notifier_debug debug;
 };
 
 /**
@@ -237,6 +240,7 @@ struct mmu_interval_notifier_ops {
  * @deferred_item: entry in the list of changes that wait for the tree
  * @invalidate_seq: sequence number of the last invalidation that hit; under
  *	the subscriber's own lock
+ * @debug: for the run-time checks
  */
 struct mmu_interval_notifier {
 	struct interval_tree_node interval_tree;
@@ -244,6 +248,7 @@ struct mmu_interval_notifier {
 	struct mm_struct *mm;
 	struct hlist_node deferred_item;
 	unsigned long invalidate_seq;
+	struct mmu_notifier_debug debug;
 };
 
 #ifdef CONFIG_MMU_NOTIFIER
@@ -256,6 +261,7 @@ struct mmu_interval_notifier {
  * @flags: %MMU_NOTIFIER_RANGE_BLOCKABLE
  * @event: why
  * @owner: for %MMU_NOTIFY_MIGRATE and %MMU_NOTIFY_EXCLUSIVE, else NULL
+ * @debug: for the run-time checks
  */
 struct mmu_notifier_range {
 	struct mm_struct *mm;
@@ -264,6 +270,7 @@ struct mmu_notifier_range {
 	unsigned int flags;
 	enum mmu_notifier_event event;
 	void *owner;
+	struct mmu_notifier_range_debug debug;
 };
 
 /* On while any mm has a subscription.  See arm() in mm/mmu_notifier.c. */
@@ -359,6 +366,7 @@ mmu_notifier_range_init_owner(struct mmu_notifier_range *range,
 	range->flags = flags;
 	range->event = event;
 	range->owner = owner;
+	mmu_notifier_debug_init(range);
 }
 
 /**
@@ -417,10 +425,12 @@ mmu_notifier_range_update_to_read_only(const struct mmu_notifier_range *range)
 static inline void
 mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 {
+	bool heard = mm_has_notifiers(range->mm);
+
 	might_sleep();
 
 	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
-	if (mm_has_notifiers(range->mm)) {
+	if (mmu_notifier_debug_start(range, heard) && heard) {
 		range->flags |= MMU_NOTIFIER_RANGE_BLOCKABLE;
 		__mmu_notifier_invalidate_range_start(range);
 	}
@@ -441,12 +451,15 @@ mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 static inline int __must_check
 mmu_notifier_invalidate_range_start_nonblock(struct mmu_notifier_range *range)
 {
+	bool heard = mm_has_notifiers(range->mm);
 	int ret = 0;
 
 	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
-	if (mm_has_notifiers(range->mm)) {
+	if (mmu_notifier_debug_start(range, heard) && heard) {
 		range->flags &= ~MMU_NOTIFIER_RANGE_BLOCKABLE;
 		ret = __mmu_notifier_invalidate_range_start(range);
+		if (ret)
+			mmu_notifier_debug_cancel(range);
 	}
 	lock_map_release(&__mmu_notifier_invalidate_range_start_map);
 
@@ -462,7 +475,7 @@ mmu_notifier_invalidate_range_start_nonblock(struct mmu_notifier_range *range)
 static inline void
 mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
 {
-	if (mm_has_notifiers(range->mm))
+	if (mmu_notifier_debug_end(range) && mm_has_notifiers(range->mm))
 		__mmu_notifier_invalidate_range_end(range);
 }
 
@@ -561,6 +574,7 @@ static inline void mmu_notifier_subscriptions_init(struct mm_struct *mm)
  */
 static inline void mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
 {
+	mmu_notifier_debug_mm_freed(mm);
 	if (unlikely(mm->notifier_subscriptions))
 		__mmu_notifier_subscriptions_destroy(mm);
 }
@@ -646,6 +660,68 @@ mmu_interval_check_retry(struct mmu_interval_notifier *interval_sub,
 #define pmdp_clear_young_notify(vma, addr, pmdp)			\
 	__mmu_young_both(pmdp_test_and_clear_young,			\
 			 mmu_notifier_clear_young, vma, addr, pmdp, PMD_SIZE)
+
+#ifdef CONFIG_DEBUG_MMU_NOTIFIER
+/*
+ * Every call of the functions above is a hook, named after the function that
+ * it is in.  So these macros stand in front of them.
+ */
+#define mmu_notifier_range_init(range, event, ...)			\
+({									\
+	struct mmu_notifier_range *__range = (range);			\
+									\
+	mmu_notifier_range_init(__range, event, __VA_ARGS__);		\
+	__range->debug.hook = mmu_notifier_hook(#event);		\
+})
+#define mmu_notifier_range_init_owner(range, event, ...)		\
+({									\
+	struct mmu_notifier_range *__range = (range);			\
+									\
+	mmu_notifier_range_init_owner(__range, event, __VA_ARGS__);	\
+	__range->debug.hook = mmu_notifier_hook(#event);		\
+})
+
+#define __mmu_notifier_tell(what, mm)					\
+	(mm_has_notifiers(mm) &&					\
+	 mmu_notifier_hook_hit(mmu_notifier_hook(what)))
+
+#define mmu_notifier_clear_flush_young(mm, start, end)			\
+({									\
+	struct mm_struct *__mm = (mm);					\
+									\
+	__mmu_notifier_tell("clear_flush_young", __mm) ?		\
+		mmu_notifier_clear_flush_young(__mm, start, end) : 0;	\
+})
+#define mmu_notifier_clear_young(mm, start, end)			\
+({									\
+	struct mm_struct *__mm = (mm);					\
+									\
+	__mmu_notifier_tell("clear_young", __mm) ?			\
+		mmu_notifier_clear_young(__mm, start, end) : 0;		\
+})
+#define mmu_notifier_test_young(mm, address)				\
+({									\
+	struct mm_struct *__mm = (mm);					\
+									\
+	__mmu_notifier_tell("test_young", __mm) ?			\
+		mmu_notifier_test_young(__mm, address) : 0;		\
+})
+#define mmu_notifier_arch_invalidate_secondary_tlbs(mm, start, end)	\
+({									\
+	struct mm_struct *__mm = (mm);					\
+									\
+	if (__mmu_notifier_tell("arch_invalidate_secondary_tlbs", __mm)) \
+		mmu_notifier_arch_invalidate_secondary_tlbs(__mm, start, \
+							    end);	\
+})
+#define mmu_notifier_release(mm)					\
+({									\
+	struct mm_struct *__mm = (mm);					\
+									\
+	if (__mmu_notifier_tell("release", __mm))			\
+		mmu_notifier_release(__mm);				\
+})
+#endif /* CONFIG_DEBUG_MMU_NOTIFIER */
 
 #else /* !CONFIG_MMU_NOTIFIER */
 

@@ -203,7 +203,8 @@ kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 		if (walk->invalidate)
 			kvm_mmu_invalidate_begin(kvm);
 		walked.ret = hva_walk_memslots(kvm, walk);
-		if (walk->flush && walked.ret)
+		if (walk->flush && walked.ret &&
+		    !mmu_notifier_suppressed("flush"))
 			kvm_flush_remote_tlbs(kvm);
 		KVM_MMU_UNLOCK(kvm);
 	}
