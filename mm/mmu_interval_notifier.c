@@ -111,7 +111,11 @@ static void thaw(struct mmu_notifier_intervals *intervals)
 	struct mmu_interval_notifier *sub;
 	struct hlist_node *next;
 
-	intervals->seq++;
+	/*
+	 * After the page table changes of all ranges that have ended.  Pairs
+	 * with smp_load_acquire() in is_over().
+	 */
+	smp_store_release(&intervals->seq, intervals->seq + 1);
 	hlist_for_each_entry_safe(sub, next, &intervals->deferred,
 				  deferred_item) {
 		hlist_del(&sub->deferred_item);
@@ -204,6 +208,16 @@ void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
 	mmu_intervals_end(subs);
 }
 
+/*
+ * Are the ranges over that @seq is the number of?  What the caller looks up next,
+ * maybe without a lock, it looks up after that.
+ */
+static bool is_over(struct mmu_notifier_intervals *intervals, unsigned long seq)
+{
+	/* Pairs with smp_store_release() in thaw(). */
+	return smp_load_acquire(&intervals->seq) != seq;
+}
+
 /* --- the subscriber's side ------------------------------------------------ */
 
 /**
@@ -215,11 +229,11 @@ void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
  * lock, finds that none has hit since.  There may have been one by the time this
  * function returns; to let the caller bound its attempts, it doesn't look again.
  *
- * Nothing orders the sampling of the number against the lookup, and nothing
- * needs to.  If an invalidation's callback stored its number before the sampling
- * then either the number is current, and the wait is for its end, or the range
- * has ended, and the page tables have changed.  If it stores it later then the
- * subscriber's lock makes the reader see that.
+ * If an invalidation's callback stores its number after the sampling then the
+ * subscriber's lock makes the reader see that.  If it stored it before then
+ * either the number is current, and the lookup must come after the wait for its
+ * end; or the range had ended when the sampling looked, under the lock that
+ * counted it out, and the lookup comes after that.
  *
  * Context: may sleep.  The caller holds no lock that callbacks take, nor any
  * under which page tables are changed.
@@ -242,7 +256,7 @@ unsigned long mmu_interval_read_begin(struct mmu_interval_notifier *interval_sub
 
 	lockdep_will_wait_for_ranges();
 	if (being_hit)
-		wait_event(intervals->wq, READ_ONCE(intervals->seq) != seq);
+		wait_event(intervals->wq, is_over(intervals, seq));
 
 	return seq;
 }

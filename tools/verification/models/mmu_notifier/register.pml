@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Registration against ranges that are running: mm/mmu_notifier.c and
+ * mm/mm_all_locks.c.
+ *
+ * Two subscribers register, possibly in vain, and unregister, and a range comes
+ * and goes, for ever.  The range is under any one of the locks that it may be
+ * under: mmap_lock, a VMA lock, a reverse map lock.  One range stands for all, as
+ * ranges change nothing that other ranges look at.  Another mm has subscriptions
+ * now and then; all that is seen of them is the static key.
+ *
+ * What stands for what:
+ *
+ *	Subscriber	mmu_notifier_subscribe(), attach_locked(),
+ *			attach_notifier(); then mmu_notifier_unregister(), of
+ *			which release.pml has the rest
+ *	take_all_locks	mm_take_all_locks(), where a signal may come
+ *	unlink		unlink_notifier()
+ *	Range		mmu_notifier_invalidate_range_start(), or _nonblock(),
+ *			mmu_notifier_invalidate_range_end()
+ *	range_start	list_start(), and unwind_starts() if a callback fails
+ *	range_end	list_end()
+ *	Other		arm() and disarm() on behalf of another mm
+ *
+ * What is under mmu_notifier_subscriptions::lock is one atomic step.  SRCU is
+ * whether there is a reader and, for each that waits, whether it still waits for
+ * that reader.
+ * That the key is turned off a while later than its count says is left out: it
+ * is on for longer, never for less.  To keep the model finite, serial numbers are 1
+ * for the older and 2 for the newer subscriber: only their order matters.
+ *
+ * Claims:
+ *
+ *	claim_caught	when registration returns 0, no range is in progress
+ *			that the subscriber has not heard of
+ *	claim_heard	before page tables change, everyone who is registered
+ *			has heard of the range
+ *	claim_paired	no end without its start
+ *	claim_ended	after a range has ended, or its start has failed, no
+ *			one who is still registered takes it to be in progress
+ *	claim_balance	the static key's references come out even
+ *
+ * Mutants, and the claim that the search first finds broken by each:
+ *
+ *	MUT_MMAP_READ		claim_caught	mmap_lock is taken for reading
+ *	MUT_NO_VMA_LOCKS	claim_caught	VMA locks are not taken
+ *	MUT_NO_RMAP_LOCKS	claim_caught	reverse map locks are not taken
+ *	MUT_ARM_LATE		claim_paired	the key is turned on last
+ *	MUT_WANTS_LATE		claim_caught	->wants is set last
+ *	MUT_WANTS_CLEARED	claim_heard	who leaves takes the others'
+ *						->wants along
+ *	MUT_DISARM_EACH		claim_ended	who leaves turns off the key,
+ *						though not the last
+ *	MUT_KEEP_BOTH		claim_balance	a second reference of the key
+ *						is not dropped
+ *	MUT_KEEP_ON_EINTR	claim_balance	nor is that of an attempt that
+ *						failed
+ *	MUT_UNWIND_ALL		claim_paired	a failed start ends the range
+ *						for all
+ *	MUT_UNWIND_TO_FAILED	claim_paired	it ends it up to the subscriber
+ *						that failed, by its address
+ *	MUT_NO_UNWIND		claim_ended	it ends it for no one
+ *	MUT_UNLOCK_BEFORE_END	claim_paired	a range drops its lock before
+ *						it has ended
+ */
+
+#define NR_SUBS		2
+#define NONE		NR_SUBS
+
+/* Always 0: they name, in pan's output, what was violated. */
+hidden byte claim_caught, claim_heard, claim_paired, claim_ended, claim_balance;
+#define CLAIM(name, cond)	assert((cond) || name)
+
+#define MMAP	0
+#define VMA	1
+#define RMAP	2
+
+byte readers[3];
+bit writer[3];
+
+byte key;		/* references of the static key */
+byte key_of_other;	/* of these, the other mm's */
+bit has_subscriptions;	/* mm->notifier_subscriptions */
+
+/* struct mmu_notifier_subscriptions */
+byte head = NONE;
+byte next[NR_SUBS] = NONE;
+bit linked[NR_SUBS];
+byte serial_of[NR_SUBS];
+bit wants, armed;
+
+bit srcu_reader;	/* the range is in a read section */
+bit srcu_waits[NR_SUBS];	/* synchronize_srcu() waits for it */
+
+bit heard[NR_SUBS];	/* of the start of the range, not yet of its end */
+bit subscribed[NR_SUBS];	/* registration has returned 0 */
+bit running;		/* the range's start has returned, end not called */
+bit idle[NR_SUBS] = 1;	/* holds no reference of the key */
+
+inline down_read(l)
+{
+	atomic { !writer[l] -> readers[l]++ }
+}
+
+inline up_read(l)
+{
+	readers[l]--
+}
+
+inline down_write(l)
+{
+	atomic { !writer[l] && !readers[l] -> writer[l] = 1 }
+}
+
+inline up_write(l)
+{
+	writer[l] = 0
+}
+
+inline srcu_read_lock()
+{
+	srcu_reader = 1
+}
+
+inline srcu_read_unlock()
+{
+	d_step {
+		srcu_reader = 0;
+		srcu_waits[0] = 0;
+		srcu_waits[1] = 0
+	}
+}
+
+inline synchronize_srcu()
+{
+	srcu_waits[s] = srcu_reader;
+	srcu_waits[s] == 0
+}
+
+/* --- the range ------------------------------------------------------------ */
+
+/* Both go on to the next subscriber. */
+inline call_start(s)
+{
+	d_step {
+		CLAIM(claim_ended, !heard[s]);
+		heard[s] = 1;
+		s = next[s]
+	}
+}
+
+inline call_end(s)
+{
+	d_step {
+		CLAIM(claim_paired, heard[s]);
+		heard[s] = 0;
+		s = next[s]
+	}
+}
+
+#ifdef MUT_UNWIND_ALL
+#define told_before(s)	true
+#else
+#ifdef MUT_UNWIND_TO_FAILED
+#define told_before(s)	((s) != failed)
+#else
+#define told_before(s)	(serial_of[s] > failed_serial)
+#endif
+#endif
+
+inline unwind_starts()
+{
+#ifndef MUT_NO_UNWIND
+	other = head;
+	do
+	:: other != NONE && told_before(other) ->
+		call_end(other)
+	:: else ->
+		break
+	od;
+	other = NONE;
+#endif
+	failed_serial = 0
+}
+
+inline range_start()
+{
+	srcu_read_lock();
+	sub = head;
+	do
+	:: sub == NONE ->
+		break
+	:: sub != NONE ->
+		call_start(sub)
+	:: sub != NONE && !blockable ->
+		/* -EAGAIN */
+		failed = sub;
+		failed_serial = serial_of[sub];
+		unwind_starts();
+		sub = NONE;
+		break
+	od;
+	srcu_read_unlock()
+}
+
+inline range_end()
+{
+	srcu_read_lock();
+	sub = head;
+	do
+	:: sub == NONE ->
+		break
+	:: else ->
+		call_end(sub)
+	od;
+	srcu_read_unlock()
+}
+
+#define mm_has_notifiers	(key && has_subscriptions)
+#define has_heard(s)		(!subscribed[s] || heard[s])
+#define has_forgotten(s)	(!subscribed[s] || !heard[s])
+
+proctype Range()
+{
+	byte lock, sub, other = NONE, failed, failed_serial;
+	bit blockable;
+
+end:
+	do
+	:: atomic {
+		if
+		:: lock = MMAP
+		:: lock = VMA
+		:: lock = RMAP
+		fi;
+		if
+		:: blockable = 0
+		:: blockable = 1
+		fi;
+		failed = NONE
+	   }
+		down_read(lock);
+		if
+		:: mm_has_notifiers ->
+			if
+			:: wants -> range_start()
+			:: else
+			fi
+		:: else
+		fi;
+
+		if
+		:: failed == NONE ->
+			running = 1;
+			/* Here page tables change. */
+			CLAIM(claim_heard, has_heard(0) && has_heard(1));
+			running = 0;
+#ifdef MUT_UNLOCK_BEFORE_END
+			up_read(lock);
+#endif
+			if
+			:: mm_has_notifiers ->
+				if
+				:: wants -> range_end()
+				:: else
+				fi
+			:: else
+			fi
+		:: else
+		fi;
+		CLAIM(claim_ended, has_forgotten(0) && has_forgotten(1));
+#ifdef MUT_UNLOCK_BEFORE_END
+		if
+		:: failed == NONE
+		:: else -> up_read(lock)
+		fi
+#else
+		d_step {
+			up_read(lock);
+			lock = MMAP;
+			failed = NONE;
+			blockable = 0
+		}
+#endif
+	od
+}
+
+/* --- the subscriber ------------------------------------------------------- */
+
+inline take_all_locks(interrupted)
+{
+#ifndef MUT_NO_VMA_LOCKS
+	down_write(VMA);
+#endif
+	if
+	:: interrupted = 1
+	:: interrupted = 0;
+#ifndef MUT_NO_RMAP_LOCKS
+		down_write(RMAP)
+#endif
+	fi
+}
+
+/* VMA locks go together with mmap_lock, see mmap_unlock(). */
+inline drop_all_locks()
+{
+#ifndef MUT_NO_RMAP_LOCKS
+	up_write(RMAP)
+#else
+	skip
+#endif
+}
+
+inline mmap_lock()
+{
+#ifdef MUT_MMAP_READ
+	down_read(MMAP)
+#else
+	down_write(MMAP)
+#endif
+}
+
+inline mmap_unlock()
+{
+#ifndef MUT_NO_VMA_LOCKS
+	up_write(VMA);
+#endif
+#ifdef MUT_MMAP_READ
+	up_read(MMAP)
+#else
+	up_write(MMAP)
+#endif
+}
+
+inline attach()
+{
+	has_subscriptions = 1;
+	d_step {
+		was_armed = armed;
+		armed = 1;
+		serial_of[1 - s] = 1;
+		serial_of[s] = 2;
+#ifndef MUT_WANTS_LATE
+		wants = 1;
+#endif
+		next[s] = head;
+		head = s;
+		linked[s] = 1
+	}
+}
+
+inline unlink()
+{
+	d_step {
+		if
+		:: head == s -> head = next[s]
+		:: else -> next[1 - s] = next[s]
+		fi;
+		linked[s] = 0;
+#ifdef MUT_WANTS_CLEARED
+		wants = 0;
+#else
+		wants = (head != NONE);
+#endif
+		if
+#ifdef MUT_DISARM_EACH
+		:: armed ->
+#else
+		:: head == NONE ->
+#endif
+			armed = 0;
+			key--
+		:: else
+		fi
+	}
+}
+
+proctype Subscriber(byte s)
+{
+	bit interrupted, was_armed;
+
+end:
+	do
+	:: atomic {
+		idle[s] = 0;
+#ifndef MUT_ARM_LATE
+		key++
+#endif
+	   }
+		mmap_lock();
+		take_all_locks(interrupted);
+		if
+		:: interrupted ->
+			mmap_unlock();
+#ifndef MUT_ARM_LATE
+#ifndef MUT_KEEP_ON_EINTR
+			key--;
+#endif
+#endif
+			interrupted = 0
+		:: else ->
+			attach();
+			drop_all_locks();
+#ifndef MUT_ARM_LATE
+			if
+#ifndef MUT_KEEP_BOTH
+			:: was_armed -> key--
+#endif
+			:: else
+			fi;
+#endif
+			mmap_unlock();
+#ifdef MUT_ARM_LATE
+			if
+			:: was_armed
+			:: else -> key++
+			fi;
+#endif
+#ifdef MUT_WANTS_LATE
+			wants = 1;
+#endif
+			atomic {
+				was_armed = 0;
+				subscribed[s] = 1;
+				CLAIM(claim_caught, !running || heard[s])
+			}
+
+			subscribed[s] = 0;
+			unlink();
+			synchronize_srcu();
+			d_step {
+				heard[s] = 0;
+				next[s] = NONE;
+				serial_of[s] = 0
+			}
+		fi;
+		d_step {
+			idle[s] = 1;
+			CLAIM(claim_balance,
+			      !idle[1 - s] || key == key_of_other)
+		}
+	od
+}
+
+proctype Other()
+{
+end:
+	do
+	:: atomic { key++; key_of_other = 1 }
+		atomic { key--; key_of_other = 0 }
+	od
+}
+
+init
+{
+	atomic {
+		run Range();
+		run Subscriber(0);
+		run Subscriber(1);
+		run Other()
+	}
+}
