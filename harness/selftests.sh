@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# selftests.sh [paths|stress]: run the selftests of MMU notifiers in the emulated
+# host, in front of a secondary MMU in software: every path of mm/ that changes
+# page tables, a random mix of them, or both.
+#
+# selftests.sh build: only build what that needs.
+#
+# Prints one line for each test: "ok NAME", "FAIL NAME REASON" or "SKIP NAME
+# REASON".  ONLY=NAME runs one path alone, VARIANT=NAME one kind of secondary MMU;
+# SEEDS="N..." are the seeds of the random mix; KERNEL=NAME is the kernel (host).
+
+. "$(dirname "$0")/lib.sh"
+
+part=${1:-all}
+case $#,$part in
+[01],all|1,build|1,paths|1,stress) ;;
+*)	die "usage: selftests.sh [build|paths|stress]" ;;
+esac
+src=$linux
+kernel=${KERNEL:-host}
+out=$build/selftests
+root=$out/root
+tests=$src/tools/testing/selftests/mm
+programs="mmu_notifier_test mmu_notifier_stress"
+
+headers() {
+	make -C "$src" O="$out/headers" ARCH=x86_64 -j"$jobs" headers
+}
+
+compile() {
+	local p
+	for p in $programs; do
+		ccache gcc -Wall -O2 -static -I "$src" \
+			-isystem "$out/headers/usr/include" -o "$out/$p" \
+			"$tests/$p.c" "$tests/vm_util.c" -lpthread
+	done
+}
+
+# overlay: what goes on top of the host's root directory
+overlay() {
+	local p
+	rm -rf "$root"
+	mkdir -p "$root/selftests"
+	for p in $programs; do
+		strip -o "$root/selftests/$p" "$out/$p"
+	done
+}
+
+build_all() {
+	mkdir -p "$out"
+	exec 8>"$out/.lock"
+	flock 8
+	step "selftests: kernel headers" selftests-headers.log headers
+	step "selftests: compile" selftests-build.log compile
+	overlay
+	"$top/harness/initramfs.sh" -o selftests "$root" >&2
+}
+
+# boot TEST PARAMETER...: a host with swap.  Memory ends at a multiple of 64
+# pages (mem=), as the bitmap of idle pages can't be read beyond.
+boot() {
+	local test=$1
+	shift
+	"$top/harness/boot.sh" -q -k "$kernel" -i selftests -l "$test" -m 1024 -d 512 \
+		"$test" mem=1016M "$@" 2>&1 | tee "$out/$test.err" >&2
+}
+
+# report TEST STATUS: a line for each result, and for the host itself
+report() {
+	local log=$logs/$1.log name kind text status=0 any=
+	while read -r name kind text; do
+		any=1
+		case $kind in
+		PASS)	echo "ok $name" ;;
+		SKIP)	echo "SKIP $name ${text:-it gives no reason}" ;;
+		*)	echo "FAIL $name ${text:-no reason given}; log: $log"
+			status=1 ;;
+		esac
+	done < <(sed -n 's/^RESULT //p' "$log")
+	[ -n "$any" ] || status=1
+	text=$(sed -n 's/^.*error: boot [^:]*: //p' "$out/$1.err" | tail -n 1)
+	if [ "$2" -eq 0 ] || [[ $text =~ ^[a-z0-9_.-]+\ FAIL\  ]]; then
+		echo "ok $1-host"
+	else
+		echo "FAIL $1-host ${text:-boot.sh ended with $2}; log: $log"
+		status=1
+	fi
+	return $status
+}
+
+# run TEST PARAMETER...: boot it and report
+run() {
+	local status=0
+	boot "$@" || status=$?
+	report "$1" $status || result=1
+}
+
+build_all
+[ "$part" != build ] || exit 0
+result=0
+if [ "$part" != stress ]; then
+	run selftests ${ONLY:+"only=$ONLY"} ${VARIANT:+"variant=$VARIANT"}
+fi
+if [ "$part" != paths ] && [ -z "${ONLY:-}${VARIANT:-}" ]; then
+	run stress ${SEEDS:+"seeds=${SEEDS// /,}"}
+fi
+exit $result

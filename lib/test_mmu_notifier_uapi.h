@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * /dev/test_mmu_notifier: a secondary MMU in software, for testing that every
+ * change of a process's page tables reaches those who keep translations of
+ * their own.
+ *
+ * Each open file is one secondary MMU.  It attaches to the address space of the
+ * process that asks for it, and reads and writes that process's memory through
+ * translations which it keeps without holding references to the pages.  Every
+ * translation it uses is compared with the page tables of the CPU; one that
+ * should be gone is *stale*.
+ *
+ * Errors: -EINVAL for an argument that makes no sense, for a reserved field that
+ * is not 0 and for a structure of another size; -EFAULT for memory that the
+ * process can't access that way; -ENOTTY for a command that there is not;
+ * -ENOENT without an address space; -EPERM from another address space than the
+ * one attached; -EINTR when a signal kills the caller; -ENOMEM.
+ */
+#ifndef _LIB_TEST_MMU_NOTIFIER_UAPI_H
+#define _LIB_TEST_MMU_NOTIFIER_UAPI_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * enum test_mn_class - how the secondary MMU works
+ * @TEST_MN_PAGE_TABLE: a page table of its own, with young bits, as KVM has
+ * @TEST_MN_TLB: nothing but a small TLB, as GRU has: faults wait for ranges in
+ *	progress to end
+ * @TEST_MN_REMOTE: somebody else has the translations, as with XPMEM, and has to
+ *	be waited for; ranges that may not block are refused
+ * @TEST_MN_SVA: a TLB that is filled from the CPU's page tables, and hears
+ *	nothing but TLB flushes.  Between the change of a page table and the
+ *	flush it is rightly stale, so that only TEST_MN_CHECK judges it, and only
+ *	when nothing changes at the time.  It can't use gigantic pages.
+ */
+enum test_mn_class {
+	TEST_MN_PAGE_TABLE = 1,
+	TEST_MN_TLB,
+	TEST_MN_REMOTE,
+	TEST_MN_SVA,
+};
+
+/**
+ * enum test_mn_kind - how it subscribes
+ * @TEST_MN_HLIST: to the whole address space, with mmu_notifier_register()
+ * @TEST_MN_INTERVAL: to a range, with mmu_interval_notifier_insert(); only for
+ *	TEST_MN_PAGE_TABLE and TEST_MN_REMOTE
+ */
+enum test_mn_kind {
+	TEST_MN_HLIST = 1,
+	TEST_MN_INTERVAL,
+};
+
+/**
+ * struct test_mn_attach - attach to the caller's address space
+ * @class: enum test_mn_class
+ * @kind: enum test_mn_kind
+ * @start: first address of the range; page aligned; 0 for TEST_MN_HLIST
+ * @len: its length; a multiple of the page size; 0 for TEST_MN_HLIST
+ * @flags: none yet, 0
+ *
+ * -EEXIST if the file is attached already.
+ */
+struct test_mn_attach {
+	__u32 class;
+	__u32 kind;
+	__u64 start;
+	__u64 len;
+	__u64 flags;
+};
+
+/**
+ * struct test_mn_fault - map a range in advance
+ * @addr: first address
+ * @len: its length, not 0
+ * @write: 1 to map it for writing, or 0
+ * @reserved: 0
+ */
+struct test_mn_fault {
+	__u64 addr;
+	__u64 len;
+	__u32 write;
+	__u32 reserved;
+};
+
+/**
+ * struct test_mn_access - read or write through the secondary MMU
+ * @addr: where; a multiple of 8 for TEST_MN_FETCH_ADD
+ * @len: how much; up to 4096, and 8 for TEST_MN_FETCH_ADD
+ * @buffer: where the data goes to or comes from; 0 for TEST_MN_FETCH_ADD
+ * @value: for TEST_MN_FETCH_ADD what is added, and then what was there before;
+ *	else 0
+ *
+ * Pages that are not mapped yet are faulted in.
+ */
+struct test_mn_access {
+	__u64 addr;
+	__u64 len;
+	__u64 buffer;
+	__u64 value;
+};
+
+/**
+ * struct test_mn_check - compare all translations of a range
+ * @addr: first address
+ * @len: its length, not 0; all there is after @addr if the range would wrap
+ * @checked: how many translations there are (out)
+ * @stale: how many of them are stale, and were dropped for that (out)
+ *
+ * -ESRCH if the address space is gone.
+ */
+struct test_mn_check {
+	__u64 addr;
+	__u64 len;
+	__u64 checked;
+	__u64 stale;
+};
+
+/**
+ * enum test_mn_point - where to wait, to make races likely
+ * @TEST_MN_LOOKUP: in a fault, before the page is looked up
+ * @TEST_MN_SET: in a fault, after that, before the translation is set
+ * @TEST_MN_START: in an invalidation, before anything is dropped
+ * @TEST_MN_END: in the end of an invalidation, while it still counts
+ * @TEST_MN_POINTS: how many there are
+ */
+enum test_mn_point {
+	TEST_MN_LOOKUP,
+	TEST_MN_SET,
+	TEST_MN_START,
+	TEST_MN_END,
+	TEST_MN_POINTS,
+};
+
+/**
+ * struct test_mn_delay - wait at a point
+ * @point: enum test_mn_point
+ * @usecs: how long, up to 10000
+ *
+ * Stays with the file, also when it is detached.
+ */
+struct test_mn_delay {
+	__u32 point;
+	__u32 usecs;
+};
+
+#define TEST_MN_EVENTS	8	/* enum mmu_notifier_event */
+
+/**
+ * struct test_mn_stats - what has happened since it was attached
+ * @accesses: pages read or written
+ * @faults: how often a page was looked up
+ * @retries: how often that was in vain, because the page tables changed
+ * @checked: translations compared with the CPU's page tables
+ * @stale: how many of them were stale
+ * @invalidations: ranges begun, by event
+ * @dropped: translations dropped by them, by event
+ * @wide: how many of the ranges were as large as a huge page
+ * @tlb_flushes: calls of arch_invalidate_secondary_tlbs()
+ * @tlb_dropped: translations dropped by these
+ * @flush_young: calls of clear_flush_young()
+ * @clear_young: calls of clear_young()
+ * @test_young: calls of test_young()
+ * @young: how many of these three found an accessed translation
+ * @refused: ranges refused because they may not block
+ * @unpaired: ends of ranges without a start
+ * @in_progress: ranges in progress now; 0 for TEST_MN_INTERVAL
+ * @released: how often the address space was said to be gone
+ * @entries: translations there are now
+ */
+struct test_mn_stats {
+	__u64 accesses;
+	__u64 faults;
+	__u64 retries;
+	__u64 checked;
+	__u64 stale;
+	__u64 invalidations[TEST_MN_EVENTS];
+	__u64 dropped[TEST_MN_EVENTS];
+	__u64 wide;
+	__u64 tlb_flushes;
+	__u64 tlb_dropped;
+	__u64 flush_young;
+	__u64 clear_young;
+	__u64 test_young;
+	__u64 young;
+	__u64 refused;
+	__u64 unpaired;
+	__u64 in_progress;
+	__u64 released;
+	__u64 entries;
+};
+
+/* test_mn_stale::flags */
+#define TEST_MN_STALE_FOUND	0x1	/* there is one, and the rest is valid */
+#define TEST_MN_STALE_WRITABLE	0x2	/* the translation allows writing */
+#define TEST_MN_CPU_PRESENT	0x4	/* the CPU maps a page there ... */
+#define TEST_MN_CPU_WRITABLE	0x8	/* ... and allows writing */
+
+#define TEST_MN_NO_EVENT	0xffffffffU
+
+/**
+ * struct test_mn_stale - the first stale translation that was found
+ * @addr: its address
+ * @pfn: the page that it leads to
+ * @cpu_pfn: the page that the CPU maps, if any
+ * @age_ms: how long ago it was set; wraps after 17 minutes
+ * @event_age_ms: how long ago the last invalidation of the address began
+ * @event: its event; TEST_MN_NO_EVENT if none of the last 32 invalidations was
+ *	about the address, or for TEST_MN_SVA
+ * @flags: TEST_MN_STALE_*, TEST_MN_CPU_*
+ */
+struct test_mn_stale {
+	__u64 addr;
+	__u64 pfn;
+	__u64 cpu_pfn;
+	__u64 age_ms;
+	__u64 event_age_ms;
+	__u32 event;
+	__u32 flags;
+};
+
+/* CHECK, DETACH, STATS, STALE and DELAY may come from any process. */
+#define TEST_MN_ATTACH		_IOW('N', 0x00, struct test_mn_attach)
+#define TEST_MN_DETACH		_IO('N', 0x01)
+#define TEST_MN_FAULT		_IOW('N', 0x02, struct test_mn_fault)
+#define TEST_MN_READ		_IOW('N', 0x03, struct test_mn_access)
+#define TEST_MN_WRITE		_IOW('N', 0x04, struct test_mn_access)
+#define TEST_MN_FETCH_ADD	_IOWR('N', 0x05, struct test_mn_access)
+#define TEST_MN_CHECK		_IOWR('N', 0x06, struct test_mn_check)
+#define TEST_MN_STATS		_IOR('N', 0x07, struct test_mn_stats)
+#define TEST_MN_STALE		_IOR('N', 0x08, struct test_mn_stale)
+#define TEST_MN_DELAY		_IOW('N', 0x09, struct test_mn_delay)
+
+#endif /* _LIB_TEST_MMU_NOTIFIER_UAPI_H */

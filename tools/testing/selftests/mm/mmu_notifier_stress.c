@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A random mix of what changes page tables, from many threads, while the same
+ * threads use the memory through a secondary MMU of lib/test_mmu_notifier.c.
+ *
+ *	mmu_notifier_stress [-s SEED] [-n OPERATIONS] [-t THREADS] [-c CLASS]
+ *
+ * There are two areas.  In the first one nothing that happens may change what
+ * the memory holds: CPU and device add to counters there, and no addition may be
+ * lost.  In the second one everything may happen; what counts is that no
+ * translation is used that should be gone.
+ *
+ * What each thread does follows from the seed; how the threads meet does not.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <lib/test_mmu_notifier_uapi.h>
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+#define PAGE		4096UL
+#define HUGE		(2UL << 20)
+#define AREA		(2 * HUGE)
+#define COUNTERS	(AREA / PAGE)	/* one in each page */
+#define MAX_THREADS	64
+#define ALL_START	PAGE
+#define ALL_LEN		((1UL << 47) - 4 * PAGE)
+
+#define USAGE "usage: %s [-s SEED] [-n OPERATIONS] [-t THREADS] [-c CLASS]\n"
+
+static const struct class {
+	const char *name;
+	unsigned int class, kind;
+} classes[] = {
+	{ "page_table", TEST_MN_PAGE_TABLE, TEST_MN_HLIST },
+	{ "page_table_interval", TEST_MN_PAGE_TABLE, TEST_MN_INTERVAL },
+	{ "tlb", TEST_MN_TLB, TEST_MN_HLIST },
+	{ "remote", TEST_MN_REMOTE, TEST_MN_HLIST },
+	{ "remote_interval", TEST_MN_REMOTE, TEST_MN_INTERVAL },
+	{ "sva", TEST_MN_SVA, TEST_MN_HLIST },
+	{}
+};
+
+#define NR_CLASSES 6
+
+static const struct class *class;
+static unsigned long seed = 1, operations = 20000, threads = 4;
+static int device;
+static char *counted, *wild;
+static uint64_t expected[COUNTERS];
+static unsigned long failures;
+
+struct worker {
+	pthread_t thread;
+	uint64_t random;
+	unsigned long operations;
+	bool talks;
+};
+
+static uint64_t next(struct worker *w)
+{
+	uint64_t x = w->random += 0x9e3779b97f4a7c15ULL;
+
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+static unsigned long pick(struct worker *w, unsigned long n)
+{
+	return next(w) % n;
+}
+
+static void fail(const char *what, unsigned long where, int error)
+{
+	__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
+	printf("seed %lu: %s at %#lx: %s\n", seed, what, where,
+	       error ? strerror(error) : "wrong");
+}
+
+/* A part of an area: mostly small, sometimes a huge page or two. */
+struct part {
+	unsigned long offset, len;
+};
+
+static struct part pick_part(struct worker *w)
+{
+	struct part part;
+
+	if (!pick(w, 8)) {
+		part.offset = pick(w, AREA / HUGE) * HUGE;
+		part.len = HUGE;
+	} else {
+		part.offset = pick(w, AREA / PAGE - 16) * PAGE;
+		part.len = (1 + pick(w, 16)) * PAGE;
+	}
+	return part;
+}
+
+/* --- the area with counters ----------------------------------------------- */
+
+static char *counter(unsigned long n)
+{
+	return counted + n * PAGE + n % (PAGE / 8) * 8;
+}
+
+static void add_by_device(struct worker *w)
+{
+	unsigned long n = pick(w, COUNTERS);
+	uint64_t value = pick(w, 1000);
+	struct test_mn_access arg = {
+		.addr = (uintptr_t)counter(n),
+		.len = 8,
+		.value = value,
+	};
+
+	if (ioctl(device, TEST_MN_FETCH_ADD, &arg))
+		fail("FETCH_ADD", arg.addr, errno);
+	else
+		__atomic_fetch_add(&expected[n], value, __ATOMIC_RELAXED);
+}
+
+static void add_by_cpu(struct worker *w)
+{
+	unsigned long n = pick(w, COUNTERS);
+	uint64_t value = pick(w, 1000);
+
+	__atomic_fetch_add((uint64_t *)counter(n), value, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&expected[n], value, __ATOMIC_RELAXED);
+}
+
+static void fork_and_wait(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(0);
+	if (pid > 0)
+		waitpid(pid, &status, 0);
+}
+
+static void write_file(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+
+	if (fd < 0)
+		return;
+	/* Whether it succeeds depends on the kernel and on what is mapped. */
+	if (write(fd, text, strlen(text)) < 0)
+		errno = 0;
+	close(fd);
+}
+
+static void split(const char *addr, unsigned long len)
+{
+	char command[80];
+
+	snprintf(command, sizeof(command), "%d,%p,%p,0", getpid(), addr,
+		 addr + len);
+	write_file("/sys/kernel/debug/split_huge_pages", command);
+}
+
+/* What must not change the contents. */
+static void preserve(struct worker *w)
+{
+	struct part part = pick_part(w);
+	char *p = counted + part.offset;
+
+	switch (pick(w, 16)) {
+	case 0 ... 4:
+		madvise(p, part.len, MADV_PAGEOUT);
+		break;
+	case 5 ... 7:
+		madvise(p, part.len, MADV_COLD);
+		break;
+	case 8 ... 9:
+		madvise(counted + part.offset / HUGE * HUGE, HUGE,
+			MADV_COLLAPSE);
+		break;
+	case 10:
+		split(p, part.len);
+		break;
+	case 11:
+		madvise(p, part.len, MADV_MERGEABLE);
+		break;
+	case 12:
+		madvise(p, part.len, MADV_UNMERGEABLE);
+		break;
+	case 13:
+		write_file("/proc/self/clear_refs", pick(w, 2) ? "1" : "4");
+		break;
+	case 14:
+		write_file("/proc/sys/vm/compact_memory", "1");
+		break;
+	case 15:
+		fork_and_wait();
+		break;
+	}
+}
+
+/* --- the area where everything may happen ---------------------------------- */
+
+static void access_wild(struct worker *w)
+{
+	char buffer[256] = "";
+	struct test_mn_access arg = {
+		.addr = (uintptr_t)wild + pick(w, AREA - sizeof(buffer)),
+		.len = 1 + pick(w, sizeof(buffer)),
+		.buffer = (uintptr_t)buffer,
+	};
+
+	if (ioctl(device, pick(w, 2) ? TEST_MN_READ : TEST_MN_WRITE, &arg) &&
+	    errno != EFAULT)
+		fail("access", arg.addr, errno);
+}
+
+static void change(struct worker *w)
+{
+	static const int protections[] = {
+		PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE,
+		PROT_READ | PROT_WRITE,
+	};
+	struct part part = pick_part(w), other = pick_part(w);
+	char *p = wild + part.offset;
+
+	switch (pick(w, 9)) {
+	case 0 ... 1:
+		mprotect(p, part.len, protections[pick(w, 4)]);
+		break;
+	case 2:
+		madvise(p, part.len, MADV_DONTNEED);
+		break;
+	case 3:
+		madvise(p, part.len, MADV_FREE);
+		break;
+	case 4:
+		madvise(p, part.len, MADV_PAGEOUT);
+		break;
+	case 5:
+		/* In one step, as a hole could be filled by somebody else. */
+		mmap(p, part.len, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		break;
+	case 6:
+		if (other.offset + part.len > AREA)
+			other.offset = AREA - part.len;
+		mremap(p, part.len, part.len,
+		       MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+		       wild + other.offset);
+		break;
+	case 7:
+		madvise(p, part.len, MADV_HUGEPAGE);
+		break;
+	case 8:
+		madvise(wild + part.offset / HUGE * HUGE, HUGE, MADV_COLLAPSE);
+		break;
+	}
+}
+
+/* --- threads -------------------------------------------------------------- */
+
+static void check(void)
+{
+	struct test_mn_check all = { .len = -1ULL };
+
+	if (ioctl(device, TEST_MN_CHECK, &all))
+		fail("CHECK", 0, errno);
+}
+
+static void *work(void *data)
+{
+	struct worker *w = data;
+	unsigned long i, tenth = w->operations / 10 + 1;
+
+	for (i = 0; i < w->operations; i++) {
+		switch (pick(w, 100)) {
+		case 0 ... 39:
+			add_by_device(w);
+			break;
+		case 40 ... 59:
+			add_by_cpu(w);
+			break;
+		case 60 ... 67:
+			preserve(w);
+			break;
+		case 68 ... 84:
+			access_wild(w);
+			break;
+		case 85 ... 98:
+			change(w);
+			break;
+		case 99:
+			/* Only when all is quiet for those who are told late. */
+			if (class->class != TEST_MN_SVA)
+				check();
+			break;
+		}
+		if (w->talks && i % tenth == tenth - 1)
+			printf("# seed %lu: %lu of %lu\n", seed, i,
+			       w->operations);
+	}
+	return NULL;
+}
+
+static char *map_area(void)
+{
+	char *p = mmap(NULL, AREA + HUGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED) {
+		perror("mmap");
+		exit(2);
+	}
+	return (char *)(((uintptr_t)p + HUGE - 1) & ~(HUGE - 1));
+}
+
+static void attach(struct worker *w)
+{
+	struct test_mn_attach arg = {
+		.class = class->class,
+		.kind = class->kind,
+	};
+	struct test_mn_delay delay = {
+		.point = pick(w, TEST_MN_POINTS),
+		.usecs = pick(w, 200),
+	};
+
+	if (class->kind == TEST_MN_INTERVAL) {
+		arg.start = ALL_START;
+		arg.len = ALL_LEN;
+	}
+	device = open("/dev/test_mmu_notifier", O_RDWR);
+	if (device < 0) {
+		perror("/dev/test_mmu_notifier");
+		exit(4);
+	}
+	if (ioctl(device, TEST_MN_ATTACH, &arg) ||
+	    ioctl(device, TEST_MN_DELAY, &delay)) {
+		perror("attach");
+		exit(2);
+	}
+}
+
+static void compare(void)
+{
+	unsigned long n;
+	uint64_t value;
+
+	for (n = 0; n < COUNTERS; n++) {
+		struct test_mn_access arg = {
+			.addr = (uintptr_t)counter(n),
+			.len = 8,
+			.buffer = (uintptr_t)&value,
+		};
+
+		if (*(uint64_t *)counter(n) != expected[n])
+			fail("counter", arg.addr, 0);
+		if (ioctl(device, TEST_MN_READ, &arg) || value != expected[n])
+			fail("counter read by the device", arg.addr, 0);
+	}
+}
+
+static void run(void)
+{
+	static struct worker workers[MAX_THREADS];
+	struct worker *w;
+	unsigned long i;
+
+	for (i = 0; i < threads; i++) {
+		w = &workers[i];
+		w->random = seed * 1000003 + i;
+		w->operations = operations / threads;
+		w->talks = !i;
+		if (!i)
+			attach(w);
+		if (pthread_create(&w->thread, NULL, work, w)) {
+			perror("pthread_create");
+			exit(2);
+		}
+	}
+	for (i = 0; i < threads; i++)
+		pthread_join(workers[i].thread, NULL);
+}
+
+/* Returns the exit status. */
+static int result(void)
+{
+	struct test_mn_stats stats;
+	unsigned long told;
+	int i;
+
+	check();
+	compare();
+	if (ioctl(device, TEST_MN_STATS, &stats)) {
+		perror("STATS");
+		return 2;
+	}
+	told = stats.tlb_flushes;
+	for (i = 0; i < TEST_MN_EVENTS; i++)
+		told += stats.invalidations[i];
+	printf("seed %lu: %s, %lu operations, %lu invalidations, ", seed,
+	       class->name, operations, told);
+	printf("%llu retries, %llu translations checked, %llu stale\n",
+	       stats.retries, stats.checked, stats.stale);
+	if (!told || !stats.checked)
+		fail("nothing was tested", 0, 0);
+	if (!failures && !stats.stale && !stats.unpaired && !stats.in_progress)
+		return 0;
+	printf("FAIL, again with: mmu_notifier_stress -s %lu -n %lu -t %lu -c %s\n",
+	       seed, operations, threads, class->name);
+	return 1;
+}
+
+static const struct class *find_class(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; classes[i].name; i++)
+		if (!strcmp(classes[i].name, name))
+			return &classes[i];
+	fprintf(stderr, "no class %s\n", name);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "s:n:t:c:")) != -1) {
+		switch (c) {
+		case 's':
+			seed = strtoul(optarg, NULL, 0);
+			break;
+		case 'n':
+			operations = strtoul(optarg, NULL, 0);
+			break;
+		case 't':
+			threads = strtoul(optarg, NULL, 0);
+			break;
+		case 'c':
+			class = find_class(optarg);
+			break;
+		default:
+			fprintf(stderr, USAGE, argv[0]);
+			return 2;
+		}
+	}
+	if (!threads || threads > MAX_THREADS || operations < threads) {
+		fprintf(stderr, "1 to %d threads, and work for each\n",
+			MAX_THREADS);
+		return 2;
+	}
+	if (!class)
+		class = &classes[seed % NR_CLASSES];
+	setvbuf(stdout, NULL, _IOLBF, 0);
+
+	counted = map_area();
+	wild = map_area();
+	run();
+	return result();
+}

@@ -1,0 +1,2529 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every path of mm/ that changes page tables under a secondary MMU, one test
+ * each, in front of the secondary MMUs of lib/test_mmu_notifier.c.
+ *
+ * A test fills memory, has the secondary MMU read and write all of it, and lets
+ * the path happen.  Then
+ *
+ *  - no translation may be left that disagrees with the CPU's page tables,
+ *  - the secondary MMU must have been told, and have dropped something for it,
+ *  - what it reads must be what the CPU reads, and the other way round.
+ *
+ *	mmu_notifier_test -r mn.VARIANT.PATH
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+#include "vm_util.h"
+#include <lib/test_hmm_uapi.h>
+#include <lib/test_mmu_notifier_uapi.h>
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE 101
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+/* As in include/linux/mmu_notifier.h. */
+enum event {
+	UNMAP,
+	CLEAR,
+	PROTECTION_VMA,
+	PROTECTION_PAGE,
+	SOFT_DIRTY,
+	RELEASE,
+	MIGRATE,
+	EXCLUSIVE,
+};
+
+#define DEVICE		"/dev/test_mmu_notifier"
+#define PAGE		4096UL
+#define HUGE		(2UL << 20)
+#define SMALL		(16 * PAGE)
+
+/* Everything but the first page and the end of the address space. */
+#define ALL_START	PAGE
+#define ALL_LEN		((1UL << 47) - 4 * PAGE)
+
+/* Who wrote last is to be seen in the memory. */
+enum { BY_CPU = 1, BY_DEVICE, BY_CPU_AGAIN, BY_CHILD, BY_DEVICE_AGAIN };
+
+/* A secondary MMU, and its statistics before what is tested. */
+struct mn {
+	int fd;
+	unsigned int class;
+	unsigned int kind;
+	struct test_mn_stats before;
+};
+
+FIXTURE(mn)
+{
+	struct mn mn;
+};
+
+FIXTURE_VARIANT(mn)
+{
+	unsigned int class;
+	unsigned int kind;
+};
+
+FIXTURE_VARIANT_ADD(mn, page_table)
+{
+	.class = TEST_MN_PAGE_TABLE,
+	.kind = TEST_MN_HLIST,
+};
+
+FIXTURE_VARIANT_ADD(mn, page_table_interval)
+{
+	.class = TEST_MN_PAGE_TABLE,
+	.kind = TEST_MN_INTERVAL,
+};
+
+FIXTURE_VARIANT_ADD(mn, tlb)
+{
+	.class = TEST_MN_TLB,
+	.kind = TEST_MN_HLIST,
+};
+
+FIXTURE_VARIANT_ADD(mn, remote)
+{
+	.class = TEST_MN_REMOTE,
+	.kind = TEST_MN_HLIST,
+};
+
+FIXTURE_VARIANT_ADD(mn, remote_interval)
+{
+	.class = TEST_MN_REMOTE,
+	.kind = TEST_MN_INTERVAL,
+};
+
+FIXTURE_VARIANT_ADD(mn, sva)
+{
+	.class = TEST_MN_SVA,
+	.kind = TEST_MN_HLIST,
+};
+
+/*
+ * How long a test may take is for whoever runs it to say, who sees whether there
+ * is progress.
+ */
+#define FOR_EVER	86400
+
+#define TEST_PATH(name)							\
+	static void path_##name(struct __test_metadata *_metadata,	\
+				struct mn *self);			\
+	TEST_F_TIMEOUT(mn, name, FOR_EVER)				\
+	{								\
+		path_##name(_metadata, &self->mn);			\
+	}								\
+	static void path_##name(struct __test_metadata *_metadata,	\
+				struct mn *self)
+
+/* --- the secondary MMU ---------------------------------------------------- */
+
+static int attach(int fd, unsigned int class, unsigned int kind)
+{
+	struct test_mn_attach arg = { .class = class, .kind = kind };
+
+	if (kind == TEST_MN_INTERVAL) {
+		arg.start = ALL_START;
+		arg.len = ALL_LEN;
+	}
+	return ioctl(fd, TEST_MN_ATTACH, &arg) ? -errno : 0;
+}
+
+static int mn_access(struct mn *self, unsigned long cmd, const void *addr,
+		     const void *buffer, size_t len)
+{
+	struct test_mn_access arg = {
+		.addr = (uintptr_t)addr,
+		.len = len,
+		.buffer = (uintptr_t)buffer,
+	};
+
+	return ioctl(self->fd, cmd, &arg) ? -errno : 0;
+}
+
+static int mn_read(struct mn *self, const void *addr, void *buffer, size_t len)
+{
+	return mn_access(self, TEST_MN_READ, addr, buffer, len);
+}
+
+static int mn_write(struct mn *self, void *addr, const void *buffer, size_t len)
+{
+	return mn_access(self, TEST_MN_WRITE, addr, buffer, len);
+}
+
+/* Reads one byte of a page, which makes it young. */
+static int mn_touch(struct mn *self, const void *addr)
+{
+	char c;
+
+	return mn_read(self, addr, &c, 1);
+}
+
+static struct test_mn_stats mn_stats(struct mn *self)
+{
+	struct test_mn_stats stats = {};
+
+	if (ioctl(self->fd, TEST_MN_STATS, &stats))
+		memset(&stats, 0xff, sizeof(stats));
+	return stats;
+}
+
+static void mn_delay(struct mn *self, unsigned int point, unsigned int usecs)
+{
+	struct test_mn_delay arg = { .point = point, .usecs = usecs };
+
+	ioctl(self->fd, TEST_MN_DELAY, &arg);
+}
+
+static cpu_set_t all_cpus;
+
+/*
+ * New pages, and those that are about to change lists, wait in a batch of their
+ * CPU, where reclaim does not find them.  It empties only that of its own CPU, so
+ * a test must not move to another one in between.
+ */
+static void stay_on_cpu(void)
+{
+	cpu_set_t cpu;
+
+	sched_getaffinity(0, sizeof(all_cpus), &all_cpus);
+	CPU_ZERO(&cpu);
+	CPU_SET(sched_getcpu(), &cpu);
+	sched_setaffinity(0, sizeof(cpu), &cpu);
+}
+
+static void run_anywhere(void)
+{
+	sched_setaffinity(0, sizeof(all_cpus), &all_cpus);
+}
+
+static void set_up(struct __test_metadata *_metadata, struct mn *mn,
+		   unsigned int class, unsigned int kind)
+{
+	stay_on_cpu();
+	mn->class = class;
+	mn->kind = kind;
+	mn->fd = open(DEVICE, O_RDWR);
+	if (mn->fd < 0)
+		SKIP(return, "no " DEVICE " (CONFIG_TEST_MMU_NOTIFIER)");
+	ASSERT_EQ(0, attach(mn->fd, class, kind));
+}
+
+FIXTURE_SETUP(mn)
+{
+	set_up(_metadata, &self->mn, variant->class, variant->kind);
+}
+
+FIXTURE_TEARDOWN(mn)
+{
+	close(self->mn.fd);
+}
+
+/* --- memory --------------------------------------------------------------- */
+
+static uint64_t word(size_t offset, unsigned int who)
+{
+	return ((uint64_t)who << 56) ^ (offset * 0x9e3779b97f4a7c15ULL >> 8);
+}
+
+static void make_page(uint64_t *page, size_t offset, unsigned int who)
+{
+	size_t i;
+
+	for (i = 0; i < PAGE / 8; i++)
+		page[i] = word(offset + i * 8, who);
+}
+
+static void fill(char *addr, size_t len, unsigned int who)
+{
+	size_t offset;
+
+	for (offset = 0; offset < len; offset += PAGE)
+		make_page((void *)(addr + offset), offset, who);
+}
+
+/* Is it what fill() has written there?  As the CPU sees it. */
+static bool holds(const char *addr, size_t len, unsigned int who)
+{
+	const uint64_t *words = (const void *)addr;
+	size_t i;
+
+	for (i = 0; i < len / 8; i++)
+		if (words[i] != word(i * 8, who))
+			return false;
+	return true;
+}
+
+static bool holds_zeros(const char *addr, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (addr[i])
+			return false;
+	return true;
+}
+
+static bool mn_fill(struct mn *self, char *addr, size_t len, unsigned int who)
+{
+	uint64_t page[PAGE / 8];
+	size_t offset;
+
+	for (offset = 0; offset < len; offset += PAGE) {
+		make_page(page, offset, who);
+		if (mn_write(self, addr + offset, page, PAGE))
+			return false;
+	}
+	return true;
+}
+
+/* Does the secondary MMU see what the CPU sees? */
+static bool agrees(struct mn *self, const char *addr, size_t len)
+{
+	char page[PAGE];
+	size_t offset;
+
+	for (offset = 0; offset < len; offset += PAGE)
+		if (mn_read(self, addr + offset, page, PAGE) ||
+		    memcmp(page, addr + offset, PAGE))
+			return false;
+	return true;
+}
+
+/* Are all accesses refused? */
+static bool faults(struct mn *self, char *addr, size_t len, bool write)
+{
+	size_t offset;
+	char c = 0;
+
+	for (offset = 0; offset < len; offset += PAGE)
+		if (mn_access(self, write ? TEST_MN_WRITE : TEST_MN_READ,
+			      addr + offset, &c, 1) != -EFAULT)
+			return false;
+	return true;
+}
+
+static char *map_flags(size_t len, int flags, int fd)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static char *map(size_t len)
+{
+	return map_flags(len, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+}
+
+/* An empty range of addresses, aligned for huge pages. */
+static char *reserve(size_t len)
+{
+	char *p = mmap(NULL, len + HUGE, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *aligned = (char *)(((uintptr_t)p + HUGE - 1) & ~(HUGE - 1));
+
+	if (p == MAP_FAILED)
+		return NULL;
+	munmap(p, len + HUGE);
+	return aligned;
+}
+
+static char *map_at(char *addr, size_t len, int flags, int fd)
+{
+	void *p = mmap(addr, len, PROT_READ | PROT_WRITE, flags | MAP_FIXED,
+		       fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Anonymous memory in huge pages, or NULL if there are none to be had. */
+static char *map_thp(size_t len)
+{
+	char *p = map_at(reserve(len), len, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	if (!p || madvise(p, len, MADV_HUGEPAGE))
+		return NULL;
+	fill(p, len, BY_CPU);
+	return check_huge_anon(p, len / HUGE, HUGE) ? p : NULL;
+}
+
+static char *map_hugetlb(size_t len, int flags)
+{
+	char *p = map_flags(len, flags | MAP_ANONYMOUS | MAP_HUGETLB, -1);
+
+	return p;
+}
+
+static int memory_file(size_t len)
+{
+	int fd = memfd_create("mmu_notifier_test", 0);
+
+	if (fd >= 0 && ftruncate(fd, len)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int write_file(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, strlen(text));
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	return n < 0 ? n : 0;
+}
+
+static unsigned long read_number(const char *name)
+{
+	char text[64] = "";
+	int fd = open(name, O_RDONLY);
+
+	if (fd >= 0) {
+		if (read(fd, text, sizeof(text) - 1) < 0)
+			text[0] = 0;
+		close(fd);
+	}
+	return strtoul(text, NULL, 0);
+}
+
+static bool have_swap(void)
+{
+	FILE *f = fopen("/proc/swaps", "r");
+	int c, lines = 0;
+
+	if (!f)
+		return false;
+	while ((c = getc(f)) != EOF)
+		lines += c == '\n';
+	fclose(f);
+	return lines > 1;
+}
+
+static uint64_t pagemap_entry(const char *addr)
+{
+	uint64_t entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	if (fd >= 0) {
+		if (pread(fd, &entry, 8, (uintptr_t)addr / PAGE * 8) != 8)
+			entry = 0;
+		close(fd);
+	}
+	return entry;
+}
+
+static size_t count_pages(const char *addr, size_t len, uint64_t bit)
+{
+	size_t offset, n = 0;
+
+	for (offset = 0; offset < len; offset += PAGE)
+		n += !!(pagemap_entry(addr + offset) & bit);
+	return n;
+}
+
+/* The parent's way to run something in a process of its own. */
+#define IN_CHILD(pid)	for (; !((pid) = fork()); _exit(0))
+
+static bool child_ok(pid_t pid)
+{
+	int status;
+
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/* --- what all tests do ---------------------------------------------------- */
+
+/* The secondary MMU has all of the range mapped for writing, and wrote it. */
+static void mirror(struct __test_metadata *_metadata, struct mn *self, char *addr,
+		   size_t len)
+{
+	fill(addr, len, BY_CPU);
+	ASSERT_TRUE(agrees(self, addr, len));
+	ASSERT_TRUE(mn_fill(self, addr, len, BY_DEVICE));
+	ASSERT_TRUE(holds(addr, len, BY_DEVICE));
+	self->before = mn_stats(self);
+	ASSERT_EQ(0, self->before.stale);
+}
+
+/* It has it mapped for reading only. */
+static void mirror_read(struct __test_metadata *_metadata, struct mn *self, char *addr,
+			size_t len)
+{
+	ASSERT_TRUE(agrees(self, addr, len));
+	self->before = mn_stats(self);
+	ASSERT_EQ(0, self->before.stale);
+}
+
+static void check(struct __test_metadata *_metadata, struct mn *self)
+{
+	struct test_mn_check arg = { .len = -1ULL };
+	struct test_mn_stale stale = {};
+	struct test_mn_stats stats;
+
+	ASSERT_EQ(0, ioctl(self->fd, TEST_MN_CHECK, &arg));
+	EXPECT_EQ(0, arg.stale);
+	stats = mn_stats(self);
+	EXPECT_EQ(0, stats.stale);
+	EXPECT_EQ(0, stats.unpaired);
+	EXPECT_EQ(0, stats.in_progress);
+	if (!stats.stale)
+		return;
+	ASSERT_EQ(0, ioctl(self->fd, TEST_MN_STALE, &stale));
+	TH_LOG("stale: address %#llx, page %#llx, the CPU has %#llx, flags %#x",
+	       stale.addr, stale.pfn, stale.cpu_pfn, stale.flags);
+	TH_LOG("set %llu ms ago, last event %d, %llu ms ago", stale.age_ms,
+	       (int)stale.event, stale.event_age_ms);
+}
+
+/* Nothing is stale, and there was an invalidation which dropped something. */
+static void told(struct __test_metadata *_metadata, struct mn *self, enum event event)
+{
+	struct test_mn_stats now;
+
+	check(_metadata, self);
+	now = mn_stats(self);
+	if (self->class == TEST_MN_SVA) {
+		EXPECT_GT(now.tlb_dropped, self->before.tlb_dropped);
+		return;
+	}
+	EXPECT_GT(now.invalidations[event], self->before.invalidations[event]);
+	/* A TLB may have dropped it to make room, or as too old. */
+	if (self->class != TEST_MN_TLB)
+		EXPECT_GT(now.dropped[event], self->before.dropped[event]);
+	self->before = now;
+}
+
+/* Both sides see and can change the memory. */
+static void usable(struct __test_metadata *_metadata, struct mn *self, char *addr,
+		   size_t len)
+{
+	EXPECT_TRUE(agrees(self, addr, len));
+	fill(addr, len, BY_CPU_AGAIN);
+	EXPECT_TRUE(agrees(self, addr, len));
+	EXPECT_TRUE(mn_fill(self, addr, len, BY_DEVICE_AGAIN));
+	EXPECT_TRUE(holds(addr, len, BY_DEVICE_AGAIN));
+	check(_metadata, self);
+}
+
+/* --- the device itself ---------------------------------------------------- */
+
+TEST_PATH(arguments)
+{
+	struct test_mn_attach again = { .class = self->class,
+					.kind = self->kind };
+	struct test_mn_access access = {};
+	struct test_mn_fault fault = {};
+	struct test_mn_check empty = {};
+	struct test_mn_delay delay = {};
+	char *p = map(SMALL), buffer[16];
+	pid_t pid;
+
+	ASSERT_NE(NULL, p);
+	again.flags = 1;
+	EXPECT_EQ(-1, ioctl(self->fd, TEST_MN_ATTACH, &again));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-EEXIST, attach(self->fd, self->class, self->kind));
+	EXPECT_EQ(-EINVAL, attach(self->fd, 0, TEST_MN_HLIST));
+	EXPECT_EQ(-EINVAL, attach(self->fd, TEST_MN_SVA + 1, TEST_MN_HLIST));
+	EXPECT_EQ(-EINVAL, attach(self->fd, TEST_MN_SVA, TEST_MN_INTERVAL));
+	EXPECT_EQ(-EINVAL, attach(self->fd, TEST_MN_TLB, TEST_MN_INTERVAL));
+
+	EXPECT_EQ(-EINVAL, mn_read(self, p, buffer, 0));
+	EXPECT_EQ(-EINVAL, mn_read(self, p, buffer, PAGE + 1));
+	EXPECT_EQ(-EINVAL, mn_read(self, (void *)-PAGE, buffer, 8));
+	EXPECT_EQ(-EFAULT, mn_read(self, p, (void *)1, 8));
+	EXPECT_EQ(-EFAULT, mn_read(self, (void *)ALL_START, buffer, 8));
+	access.addr = (uintptr_t)p + 4;
+	access.len = 8;
+	EXPECT_EQ(-1, ioctl(self->fd, TEST_MN_FETCH_ADD, &access));
+	EXPECT_EQ(EINVAL, errno);
+
+	fault.addr = (uintptr_t)p;
+	fault.len = PAGE;
+	fault.reserved = 1;
+	EXPECT_EQ(-1, ioctl(self->fd, TEST_MN_FAULT, &fault));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, ioctl(self->fd, TEST_MN_CHECK, &empty));
+	EXPECT_EQ(EINVAL, errno);
+	delay.point = TEST_MN_POINTS;
+	EXPECT_EQ(-1, ioctl(self->fd, TEST_MN_DELAY, &delay));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, ioctl(self->fd, _IOW('N', 2, int), &delay));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, ioctl(self->fd, _IO('N', 99)));
+	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(-1, ioctl(self->fd, TEST_MN_CHECK, NULL));
+	EXPECT_EQ(EFAULT, errno);
+
+	/* Another address space, even if it is a copy, is not the one attached. */
+	IN_CHILD(pid)
+		if (mn_read(self, p, buffer, 8) != -EPERM)
+			_exit(1);
+	EXPECT_TRUE(child_ok(pid));
+	EXPECT_EQ(0, ioctl(self->fd, TEST_MN_DETACH));
+	EXPECT_EQ(-ENOENT, mn_read(self, p, buffer, 8));
+	EXPECT_EQ(-1, ioctl(self->fd, TEST_MN_DETACH));
+	EXPECT_EQ(ENOENT, errno);
+}
+
+TEST_PATH(fetch_add)
+{
+	struct test_mn_access access = { .len = 8, .value = 5 };
+	struct test_mn_fault fault = { .len = SMALL, .write = 1 };
+	uint64_t *p = (void *)map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	fault.addr = (uintptr_t)p;
+	ASSERT_EQ(0, ioctl(self->fd, TEST_MN_FAULT, &fault));
+	p[1] = 37;
+	access.addr = (uintptr_t)&p[1];
+	ASSERT_EQ(0, ioctl(self->fd, TEST_MN_FETCH_ADD, &access));
+	EXPECT_EQ(37, access.value);
+	EXPECT_EQ(42, p[1]);
+	check(_metadata, self);
+}
+
+/* --- protection ----------------------------------------------------------- */
+
+TEST_PATH(mprotect_read)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, mprotect(p, SMALL, PROT_READ));
+	told(_metadata, self, PROTECTION_VMA);
+	EXPECT_TRUE(agrees(self, p, SMALL));
+	EXPECT_TRUE(faults(self, p, SMALL, true));
+	ASSERT_EQ(0, mprotect(p, SMALL, PROT_READ | PROT_WRITE));
+	usable(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(mprotect_none)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, mprotect(p + PAGE, SMALL - 2 * PAGE, PROT_NONE));
+	told(_metadata, self, PROTECTION_VMA);
+	EXPECT_TRUE(faults(self, p + PAGE, SMALL - 2 * PAGE, false));
+	EXPECT_TRUE(agrees(self, p, PAGE));
+	ASSERT_EQ(0, mprotect(p, SMALL, PROT_READ | PROT_WRITE));
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	usable(_metadata, self, p, SMALL);
+}
+
+/* --- unmapping ------------------------------------------------------------ */
+
+TEST_PATH(munmap)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, munmap(p, SMALL));
+	told(_metadata, self, UNMAP);
+	EXPECT_TRUE(faults(self, p, SMALL, false));
+}
+
+TEST_PATH(munmap_middle)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, munmap(p + 4 * PAGE, 4 * PAGE));
+	told(_metadata, self, UNMAP);
+	EXPECT_TRUE(faults(self, p + 4 * PAGE, 4 * PAGE, false));
+	usable(_metadata, self, p, 4 * PAGE);
+	usable(_metadata, self, p + 8 * PAGE, SMALL - 8 * PAGE);
+}
+
+TEST_PATH(mmap_fixed)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(p, map_at(p, SMALL, MAP_PRIVATE | MAP_ANONYMOUS, -1));
+	told(_metadata, self, UNMAP);
+	EXPECT_TRUE(holds_zeros(p, SMALL));
+	usable(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(brk)
+{
+	char *top = sbrk(0), *p;
+
+	p = (char *)(((uintptr_t)top + PAGE - 1) & ~(PAGE - 1));
+	ASSERT_EQ(0, brk(p + SMALL));
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, brk(p));
+	told(_metadata, self, UNMAP);
+	EXPECT_TRUE(faults(self, p, SMALL, false));
+	brk(top);
+}
+
+/* --- madvise() ------------------------------------------------------------ */
+
+TEST_PATH(madv_dontneed)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_DONTNEED));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds_zeros(p, SMALL));
+	usable(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(madv_free)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_FREE));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(agrees(self, p, SMALL));
+
+	/* What is written after it must not be lost, whoever writes. */
+	EXPECT_TRUE(mn_fill(self, p, SMALL, BY_DEVICE_AGAIN));
+	madvise(p, SMALL, MADV_PAGEOUT);
+	check(_metadata, self);
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE_AGAIN));
+	usable(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(madv_free_reclaim)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_FREE));
+	/* Mapped again, for reading. */
+	EXPECT_TRUE(agrees(self, p, SMALL));
+	self->before = mn_stats(self);
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_PAGEOUT));
+	told(_metadata, self, CLEAR);
+	EXPECT_NE(SMALL / PAGE, count_pages(p, SMALL, PM_PRESENT));
+	usable(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(madv_cold)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_COLD));
+	check(_metadata, self);
+	usable(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(madv_pageout)
+{
+	char *p = map(SMALL);
+
+	if (!have_swap())
+		SKIP(return, "no swap");
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_PAGEOUT));
+	told(_metadata, self, CLEAR);
+	EXPECT_GT(count_pages(p, SMALL, PM_SWAP), 0);
+
+	/* Swapped in by the secondary MMU, out again, and in by the CPU. */
+	EXPECT_TRUE(agrees(self, p, SMALL));
+	EXPECT_TRUE(mn_fill(self, p, SMALL, BY_DEVICE_AGAIN));
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_PAGEOUT));
+	check(_metadata, self);
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE_AGAIN));
+	usable(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(madv_pageout_shmem)
+{
+	int fd = memory_file(SMALL);
+	char *p = map_flags(SMALL, MAP_SHARED, fd);
+
+	if (!have_swap())
+		SKIP(return, "no swap");
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_PAGEOUT));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+}
+
+struct spinner {
+	int cpu;
+	bool running, stop;
+};
+
+static void *spin(void *data)
+{
+	struct spinner *spinner = data;
+	cpu_set_t cpu;
+
+	CPU_ZERO(&cpu);
+	CPU_SET(spinner->cpu, &cpu);
+	sched_setaffinity(0, sizeof(cpu), &cpu);
+	__atomic_store_n(&spinner->running, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&spinner->stop, __ATOMIC_RELAXED))
+		;
+	return NULL;
+}
+
+/*
+ * If another CPU has the address space loaded, the flush of its TLB is put off
+ * until many pages are unmapped.  That of the secondary TLBs must not be.
+ */
+TEST_PATH(madv_pageout_two_cpus)
+{
+	int here = sched_getcpu();
+	struct spinner spinner = { .cpu = !here };
+	char *p = map(SMALL);
+	pthread_t thread;
+
+	if (!have_swap())
+		SKIP(return, "no swap");
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || here > 1)
+		SKIP(return, "it takes CPUs 0 and 1");
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, spin, &spinner));
+	while (!__atomic_load_n(&spinner.running, __ATOMIC_ACQUIRE))
+		sched_yield();
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_PAGEOUT));
+	told(_metadata, self, CLEAR);
+	__atomic_store_n(&spinner.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	usable(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(madv_remove)
+{
+	int fd = memory_file(SMALL);
+	char *p = map_flags(SMALL, MAP_SHARED, fd);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, madvise(p + PAGE, 2 * PAGE, MADV_REMOVE));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds_zeros(p + PAGE, 2 * PAGE));
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+}
+
+TEST_PATH(process_madvise)
+{
+	char *p = map(SMALL);
+	struct iovec iov = { p, SMALL };
+	int pidfd = syscall(SYS_pidfd_open, getpid(), 0);
+	ssize_t n;
+
+	if (!have_swap())
+		SKIP(return, "no swap");
+	ASSERT_NE(NULL, p);
+	ASSERT_LE(0, pidfd);
+	mirror(_metadata, self, p, SMALL);
+	n = syscall(SYS_process_madvise, pidfd, &iov, 1, MADV_PAGEOUT, 0);
+	ASSERT_EQ(SMALL, n);
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	usable(_metadata, self, p, SMALL);
+	close(pidfd);
+}
+
+/* --- fork ----------------------------------------------------------------- */
+
+/* A child that shares the pages until it is told to go. */
+static pid_t sharing_child(int *go)
+{
+	int fds[2];
+	pid_t pid;
+	char c;
+
+	if (pipe(fds))
+		return -1;
+	IN_CHILD(pid) {
+		close(fds[1]);
+		if (read(fds[0], &c, 1) < 0)
+			_exit(1);
+	}
+	close(fds[0]);
+	*go = fds[1];
+	return pid;
+}
+
+TEST_PATH(fork)
+{
+	char *p = map(SMALL);
+	pid_t pid;
+	int go;
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	pid = sharing_child(&go);
+	ASSERT_LT(0, pid);
+	told(_metadata, self, PROTECTION_PAGE);
+	usable(_metadata, self, p, SMALL);
+	close(go);
+	EXPECT_TRUE(child_ok(pid));
+}
+
+TEST_PATH(fork_parent_writes)
+{
+	char *p = map(SMALL);
+	pid_t pid;
+	int go;
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	pid = sharing_child(&go);
+	ASSERT_LT(0, pid);
+	/* Mapped for reading; the parent then gets pages of its own. */
+	mirror_read(_metadata, self, p, SMALL);
+	fill(p, SMALL, BY_CPU_AGAIN);
+	told(_metadata, self, CLEAR);
+	usable(_metadata, self, p, SMALL);
+	close(go);
+	EXPECT_TRUE(child_ok(pid));
+}
+
+TEST_PATH(fork_child_writes)
+{
+	char *p = map(SMALL);
+	pid_t pid;
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	IN_CHILD(pid) {
+		fill(p, SMALL, BY_CHILD);
+		if (!holds(p, SMALL, BY_CHILD))
+			_exit(1);
+	}
+	EXPECT_TRUE(mn_fill(self, p, SMALL, BY_DEVICE_AGAIN));
+	EXPECT_TRUE(child_ok(pid));
+	told(_metadata, self, PROTECTION_PAGE);
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE_AGAIN));
+	usable(_metadata, self, p, SMALL);
+}
+
+/* The secondary MMU's write breaks the sharing, the child must not see it. */
+TEST_PATH(fork_device_writes)
+{
+	char *p = map(SMALL), c = 0;
+	int fds[2];
+	pid_t pid;
+
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, pipe(fds));
+	mirror(_metadata, self, p, SMALL);
+	IN_CHILD(pid) {
+		if (read(fds[0], &c, 1) != 1 || !holds(p, SMALL, BY_DEVICE))
+			_exit(1);
+	}
+	mirror_read(_metadata, self, p, SMALL);
+	EXPECT_TRUE(mn_fill(self, p, SMALL, BY_DEVICE_AGAIN));
+	told(_metadata, self, CLEAR);
+	ASSERT_EQ(1, write(fds[1], &c, 1));
+	EXPECT_TRUE(child_ok(pid));
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE_AGAIN));
+	usable(_metadata, self, p, SMALL);
+}
+
+/* --- mremap() ------------------------------------------------------------- */
+
+TEST_PATH(mremap_move)
+{
+	char *p = map(SMALL), *to = reserve(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(to, mremap(p, SMALL, SMALL, MREMAP_MAYMOVE | MREMAP_FIXED,
+			     to));
+	told(_metadata, self, UNMAP);
+	EXPECT_TRUE(faults(self, p, SMALL, false));
+	EXPECT_TRUE(holds(to, SMALL, BY_DEVICE));
+	usable(_metadata, self, to, SMALL);
+}
+
+TEST_PATH(mremap_over_mapping)
+{
+	char *p = map(SMALL), *to = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	ASSERT_NE(NULL, to);
+	mirror(_metadata, self, p, SMALL);
+	mirror(_metadata, self, to, SMALL);
+	fill(p, SMALL, BY_CPU_AGAIN);
+	ASSERT_EQ(to, mremap(p, SMALL, SMALL, MREMAP_MAYMOVE | MREMAP_FIXED,
+			     to));
+	told(_metadata, self, UNMAP);
+	EXPECT_TRUE(faults(self, p, SMALL, false));
+	EXPECT_TRUE(holds(to, SMALL, BY_CPU_AGAIN));
+	usable(_metadata, self, to, SMALL);
+}
+
+TEST_PATH(mremap_grow)
+{
+	char *p = map(SMALL + PAGE), *to;
+
+	ASSERT_NE(NULL, p);
+	/* There is something behind it, so it must move. */
+	ASSERT_EQ(p + SMALL, mmap(p + SMALL, PAGE, PROT_NONE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+				  -1, 0));
+	mirror(_metadata, self, p, SMALL);
+	to = mremap(p, SMALL, 2 * SMALL, MREMAP_MAYMOVE);
+	ASSERT_NE(MAP_FAILED, to);
+	ASSERT_NE(p, to);
+	told(_metadata, self, UNMAP);
+	EXPECT_TRUE(faults(self, p, SMALL, false));
+	EXPECT_TRUE(holds(to, SMALL, BY_DEVICE));
+	usable(_metadata, self, to, 2 * SMALL);
+}
+
+TEST_PATH(mremap_shrink)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(p, mremap(p, SMALL, SMALL / 2, 0));
+	told(_metadata, self, UNMAP);
+	EXPECT_TRUE(faults(self, p + SMALL / 2, SMALL / 2, false));
+	usable(_metadata, self, p, SMALL / 2);
+}
+
+TEST_PATH(mremap_dontunmap)
+{
+	char *p = map(SMALL), *to;
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	to = mremap(p, SMALL, SMALL, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
+	ASSERT_NE(MAP_FAILED, to);
+	told(_metadata, self, UNMAP);
+	EXPECT_TRUE(holds(to, SMALL, BY_DEVICE));
+	EXPECT_TRUE(holds_zeros(p, SMALL));
+	usable(_metadata, self, to, SMALL);
+	usable(_metadata, self, p, SMALL);
+}
+
+/* --- copy on write, truncation -------------------------------------------- */
+
+TEST_PATH(cow_zero_page)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	ASSERT_TRUE(holds_zeros(p, SMALL));
+	mirror_read(_metadata, self, p, SMALL);
+	fill(p, SMALL, BY_CPU_AGAIN);
+	told(_metadata, self, CLEAR);
+	usable(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(cow_private_file)
+{
+	int fd = memory_file(SMALL);
+	char *file = map_flags(SMALL, MAP_SHARED, fd);
+	char *p = map_flags(SMALL, MAP_PRIVATE, fd);
+
+	ASSERT_NE(NULL, file);
+	ASSERT_NE(NULL, p);
+	fill(file, SMALL, BY_CPU);
+	mirror_read(_metadata, self, p, SMALL);
+	fill(p, SMALL, BY_CPU_AGAIN);
+	told(_metadata, self, CLEAR);
+	usable(_metadata, self, p, SMALL);
+	EXPECT_TRUE(holds(file, SMALL, BY_CPU));
+	close(fd);
+}
+
+TEST_PATH(ftruncate)
+{
+	int fd = memory_file(SMALL);
+	char *p = map_flags(SMALL, MAP_SHARED, fd);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, ftruncate(fd, SMALL / 2));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(faults(self, p + SMALL / 2, SMALL / 2, false));
+	ASSERT_EQ(0, ftruncate(fd, SMALL));
+	EXPECT_TRUE(holds_zeros(p + SMALL / 2, SMALL / 2));
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+}
+
+TEST_PATH(fallocate_hole)
+{
+	int fd = memory_file(SMALL);
+	char *p = map_flags(SMALL, MAP_SHARED, fd);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       PAGE, PAGE));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds_zeros(p + PAGE, PAGE));
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+}
+
+/* Writeback takes write access away, so that the next write dirties the page. */
+TEST_PATH(writeback)
+{
+	int fd = open("/dev/ram0", O_RDWR);
+	char *p = fd < 0 ? NULL : map_flags(SMALL, MAP_SHARED, fd);
+
+	if (!p)
+		SKIP(return, "no /dev/ram0 (CONFIG_BLK_DEV_RAM)");
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, msync(p, SMALL, MS_SYNC));
+	told(_metadata, self, PROTECTION_PAGE);
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+}
+
+/* --- huge pages ----------------------------------------------------------- */
+
+#define NO_THP	"no transparent huge page"
+
+TEST_PATH(thp_munmap)
+{
+	char *p;
+
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_EQ(0, munmap(p, HUGE));
+	told(_metadata, self, UNMAP);
+	EXPECT_TRUE(faults(self, p, 4 * PAGE, false));
+}
+
+/* The rest of the huge page must be as it was. */
+TEST_PATH(thp_split_munmap)
+{
+	char *p;
+
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_EQ(0, munmap(p + HUGE / 2, PAGE));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(faults(self, p + HUGE / 2, PAGE, false));
+	usable(_metadata, self, p, HUGE / 2);
+}
+
+TEST_PATH(thp_split_mprotect)
+{
+	char *p;
+
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_EQ(0, mprotect(p, HUGE / 2, PROT_READ));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(faults(self, p, 4 * PAGE, true));
+	EXPECT_TRUE(agrees(self, p, HUGE));
+	usable(_metadata, self, p + HUGE / 2, HUGE / 2);
+}
+
+TEST_PATH(thp_mprotect)
+{
+	char *p;
+
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_EQ(0, mprotect(p, HUGE, PROT_READ));
+	told(_metadata, self, PROTECTION_VMA);
+	EXPECT_TRUE(faults(self, p, 4 * PAGE, true));
+	EXPECT_TRUE(agrees(self, p, HUGE));
+}
+
+TEST_PATH(thp_dontneed)
+{
+	char *p;
+
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_EQ(0, madvise(p, HUGE, MADV_DONTNEED));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds_zeros(p, HUGE));
+	usable(_metadata, self, p, HUGE);
+}
+
+TEST_PATH(thp_free)
+{
+	char *p;
+
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_EQ(0, madvise(p, HUGE, MADV_FREE));
+	told(_metadata, self, CLEAR);
+	usable(_metadata, self, p, HUGE);
+}
+
+TEST_PATH(thp_split_debugfs)
+{
+	char command[80], *p;
+
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	mirror(_metadata, self, p, HUGE);
+	snprintf(command, sizeof(command), "%d,%p,%p,0", getpid(), p, p + HUGE);
+	if (write_file("/sys/kernel/debug/split_huge_pages", command))
+		SKIP(return, "no split_huge_pages in debugfs");
+	ASSERT_FALSE(check_huge_anon(p, 1, HUGE));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(p, HUGE, BY_DEVICE));
+	usable(_metadata, self, p, HUGE);
+}
+
+TEST_PATH(thp_pageout)
+{
+	char *p;
+
+	if (!have_swap())
+		SKIP(return, "no swap");
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_EQ(0, madvise(p, HUGE, MADV_PAGEOUT));
+	told(_metadata, self, CLEAR);
+	EXPECT_GT(count_pages(p, HUGE, PM_SWAP), 0);
+	EXPECT_TRUE(holds(p, HUGE, BY_DEVICE));
+	usable(_metadata, self, p, HUGE);
+}
+
+TEST_PATH(thp_mremap)
+{
+	char *to = reserve(HUGE), *p;
+
+	/* Not where the huge page would come to lie. */
+	ASSERT_EQ(to, map_at(to, HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1));
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_EQ(to, mremap(p, HUGE, HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	told(_metadata, self, UNMAP);
+	EXPECT_TRUE(check_huge_anon(to, 1, HUGE));
+	EXPECT_TRUE(faults(self, p, 4 * PAGE, false));
+	EXPECT_TRUE(holds(to, HUGE, BY_DEVICE));
+	usable(_metadata, self, to, HUGE);
+}
+
+TEST_PATH(thp_fork)
+{
+	pid_t pid;
+	char *p;
+	int go;
+
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	mirror(_metadata, self, p, HUGE);
+	pid = sharing_child(&go);
+	ASSERT_LT(0, pid);
+	told(_metadata, self, PROTECTION_PAGE);
+	mirror_read(_metadata, self, p, HUGE);
+	/* A shared huge page is split before it is copied. */
+	p[0]++;
+	told(_metadata, self, CLEAR);
+	usable(_metadata, self, p, HUGE);
+	close(go);
+	EXPECT_TRUE(child_ok(pid));
+}
+
+TEST_PATH(thp_zero_page)
+{
+	char *p = map_at(reserve(HUGE), HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, madvise(p, HUGE, MADV_HUGEPAGE));
+	ASSERT_TRUE(holds_zeros(p, HUGE));
+	mirror_read(_metadata, self, p, HUGE);
+	p[PAGE] = 1;
+	told(_metadata, self, CLEAR);
+	usable(_metadata, self, p, HUGE);
+}
+
+TEST_PATH(thp_collapse)
+{
+	char *p = map_at(reserve(HUGE), HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_FALSE(check_huge_anon(p, 1, HUGE));
+	if (madvise(p, HUGE, MADV_COLLAPSE))
+		SKIP(return, "MADV_COLLAPSE: %s", strerror(errno));
+	ASSERT_TRUE(check_huge_anon(p, 1, HUGE));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(p, HUGE, BY_DEVICE));
+	usable(_metadata, self, p, HUGE);
+}
+
+/*
+ * Collapsing a file takes the page tables from all who map it, empty as they
+ * are: a secondary MMU that walks them has to hear of it.
+ */
+TEST_PATH(thp_collapse_shmem)
+{
+	int fd = memory_file(HUGE);
+	char *p = map_at(reserve(HUGE), HUGE, MAP_SHARED, fd);
+	char *q = map_at(reserve(HUGE), HUGE, MAP_SHARED, fd);
+	struct test_mn_stats before;
+
+	ASSERT_NE(NULL, p);
+	ASSERT_NE(NULL, q);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_TRUE(agrees(self, q, HUGE));
+	before = mn_stats(self);
+	self->before = before;
+	if (madvise(p, HUGE, MADV_COLLAPSE))
+		SKIP(return, "MADV_COLLAPSE: %s", strerror(errno));
+	told(_metadata, self, CLEAR);
+	if (self->class != TEST_MN_SVA)
+		EXPECT_LE(before.wide + 2, mn_stats(self).wide);
+	EXPECT_TRUE(holds(p, HUGE, BY_DEVICE));
+	EXPECT_TRUE(agrees(self, q, HUGE));
+	usable(_metadata, self, p, HUGE);
+	close(fd);
+}
+
+/* A huge page of a file that is mapped page by page, then as a whole. */
+TEST_PATH(thp_collapse_mapped)
+{
+	int fd = memory_file(HUGE);
+	char *whole = map_at(reserve(HUGE), HUGE, MAP_SHARED, fd);
+	char *p = reserve(HUGE);
+
+	ASSERT_NE(NULL, whole);
+	fill(whole, HUGE, BY_CPU);
+	if (madvise(whole, HUGE, MADV_COLLAPSE))
+		SKIP(return, "MADV_COLLAPSE: %s", strerror(errno));
+
+	/* Too small for a huge page, and then no more. */
+	ASSERT_EQ(p, map_at(p, HUGE / 2, MAP_SHARED, fd));
+	mirror(_metadata, self, p, HUGE / 2);
+	ASSERT_EQ(p + HUGE / 2, mmap(p + HUGE / 2, HUGE / 2,
+				     PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_FIXED, fd, HUGE / 2));
+	ASSERT_TRUE(agrees(self, p, HUGE / 2));
+	self->before = mn_stats(self);
+	ASSERT_EQ(0, madvise(p, HUGE, MADV_COLLAPSE));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(p, HUGE / 2, BY_DEVICE));
+	usable(_metadata, self, p, HUGE);
+	close(fd);
+}
+
+/* --- KSM ------------------------------------------------------------------ */
+
+#define KSM	"/sys/kernel/mm/ksm/"
+
+struct reader {
+	struct mn *self;
+	char *addr;
+	size_t len;
+	bool stop;
+	unsigned long failed;
+};
+
+static void *read_on(void *data)
+{
+	struct reader *reader = data;
+	size_t offset = 0;
+
+	run_anywhere();
+	while (!__atomic_load_n(&reader->stop, __ATOMIC_RELAXED)) {
+		if (mn_touch(reader->self, reader->addr + offset))
+			reader->failed++;
+		offset = (offset + PAGE) % reader->len;
+	}
+	return NULL;
+}
+
+/* Pages are shared, and unshared by a write, while the device reads them. */
+TEST_PATH(ksm)
+{
+	size_t len = 8 * SMALL;
+	char *p = map(2 * len);
+	struct reader reader = { .self = self, .addr = p, .len = 2 * len };
+	unsigned long scans;
+	pthread_t thread;
+
+	if (write_file(KSM "run", "2"))
+		SKIP(return, "no KSM");
+	ASSERT_NE(NULL, p);
+	write_file(KSM "sleep_millisecs", "0");
+	write_file(KSM "pages_to_scan", "1000");
+	mirror(_metadata, self, p, len);
+	mirror(_metadata, self, p + len, len);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_on, &reader));
+	ASSERT_EQ(0, madvise(p, 2 * len, MADV_MERGEABLE));
+	scans = read_number(KSM "full_scans");
+	ASSERT_EQ(0, write_file(KSM "run", "1"));
+	while (read_number(KSM "full_scans") < scans + 8 &&
+	       read_number(KSM "pages_sharing") < len / PAGE)
+		usleep(1000);
+	EXPECT_LT(0, read_number(KSM "pages_sharing"));
+	write_file(KSM "run", "0");
+	__atomic_store_n(&reader.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, reader.failed);
+
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(p, len, BY_DEVICE));
+	EXPECT_TRUE(holds(p + len, len, BY_DEVICE));
+	mirror_read(_metadata, self, p, 2 * len);
+	fill(p, len, BY_CPU_AGAIN);
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(p + len, len, BY_DEVICE));
+	usable(_metadata, self, p, 2 * len);
+	write_file(KSM "run", "2");
+}
+
+/* --- hugetlb -------------------------------------------------------------- */
+
+#define NO_HUGETLB	"no hugetlb page in the pool"
+
+TEST_PATH(hugetlb_munmap)
+{
+	char *p;
+
+	p = map_hugetlb(2 * HUGE, MAP_PRIVATE);
+	if (!p)
+		SKIP(return, NO_HUGETLB);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_EQ(0, munmap(p, 2 * HUGE));
+	told(_metadata, self, UNMAP);
+	EXPECT_TRUE(faults(self, p, 4 * PAGE, false));
+}
+
+TEST_PATH(hugetlb_dontneed)
+{
+	char *p;
+
+	p = map_hugetlb(2 * HUGE, MAP_PRIVATE);
+	if (!p)
+		SKIP(return, NO_HUGETLB);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_EQ(0, madvise(p, HUGE, MADV_DONTNEED));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds_zeros(p, HUGE));
+	usable(_metadata, self, p, HUGE);
+}
+
+TEST_PATH(hugetlb_mprotect)
+{
+	char *p;
+
+	p = map_hugetlb(2 * HUGE, MAP_PRIVATE);
+	if (!p)
+		SKIP(return, NO_HUGETLB);
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_EQ(0, mprotect(p, HUGE, PROT_READ));
+	told(_metadata, self, PROTECTION_VMA);
+	EXPECT_TRUE(faults(self, p, 4 * PAGE, true));
+	EXPECT_TRUE(agrees(self, p, HUGE));
+	ASSERT_EQ(0, mprotect(p, HUGE, PROT_READ | PROT_WRITE));
+	usable(_metadata, self, p, HUGE);
+}
+
+TEST_PATH(hugetlb_fork)
+{
+	pid_t pid;
+	char *p;
+	int go;
+
+	p = map_hugetlb(2 * HUGE, MAP_PRIVATE);
+	if (!p)
+		SKIP(return, NO_HUGETLB);
+	mirror(_metadata, self, p, HUGE);
+	pid = sharing_child(&go);
+	ASSERT_LT(0, pid);
+	told(_metadata, self, CLEAR);
+	/* The parent writes, and gets a page of its own. */
+	mirror_read(_metadata, self, p, HUGE);
+	fill(p, HUGE, BY_CPU_AGAIN);
+	told(_metadata, self, CLEAR);
+	usable(_metadata, self, p, HUGE);
+	close(go);
+	EXPECT_TRUE(child_ok(pid));
+}
+
+TEST_PATH(hugetlb_mremap)
+{
+	char *to = reserve(2 * HUGE), *p;
+
+	/* So that the mapping to be moved is not there already. */
+	ASSERT_EQ(to, map_at(to, 2 * HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1));
+	p = map_hugetlb(2 * HUGE, MAP_PRIVATE);
+	if (!p)
+		SKIP(return, NO_HUGETLB);
+	mirror(_metadata, self, p, HUGE);
+	if (mremap(p, 2 * HUGE, 2 * HUGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) !=
+	    to)
+		SKIP(return, "mremap: %s", strerror(errno));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(faults(self, p, 4 * PAGE, false));
+	EXPECT_TRUE(holds(to, HUGE, BY_DEVICE));
+	usable(_metadata, self, to, HUGE);
+}
+
+static int hugetlb_file(size_t len)
+{
+	int fd = memfd_create("mmu_notifier_test", MFD_HUGETLB);
+
+	if (fd >= 0 && ftruncate(fd, len)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+TEST_PATH(hugetlb_truncate)
+{
+	int fd = hugetlb_file(2 * HUGE);
+	char *p = fd < 0 ? NULL : map_flags(2 * HUGE, MAP_SHARED, fd);
+
+	if (!p)
+		SKIP(return, NO_HUGETLB);
+	mirror(_metadata, self, p, 2 * HUGE);
+	ASSERT_EQ(0, ftruncate(fd, HUGE));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(faults(self, p + HUGE, 4 * PAGE, false));
+	usable(_metadata, self, p, HUGE);
+	close(fd);
+}
+
+#define GIGA	(1024UL << 20)
+
+/*
+ * Two large mappings of a file share a page table until one of them is split:
+ * it is then left without any.
+ */
+TEST_PATH(hugetlb_unshare)
+{
+	int fd = hugetlb_file(GIGA), flags = MAP_SHARED | MAP_NORESERVE;
+	char *area = reserve(4 * GIGA), *p, *q;
+
+	ASSERT_NE(NULL, area);
+	p = (char *)(((uintptr_t)area + GIGA - 1) & ~(GIGA - 1));
+	q = p + 2 * GIGA;
+	if (fd < 0 || !map_at(p, GIGA, flags, fd) || !map_at(q, GIGA, flags, fd))
+		SKIP(return, "no hugetlb mapping of 1 GiB: %s", strerror(errno));
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_TRUE(agrees(self, q, HUGE));
+	self->before = mn_stats(self);
+	ASSERT_EQ(0, munmap(q + GIGA / 2, GIGA / 2));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(agrees(self, q, HUGE));
+	usable(_metadata, self, p, HUGE);
+	close(fd);
+}
+
+/* --- migration ------------------------------------------------------------ */
+
+TEST_PATH(soft_offline)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	if (madvise(p, PAGE, MADV_SOFT_OFFLINE))
+		SKIP(return, "MADV_SOFT_OFFLINE: %s", strerror(errno));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	usable(_metadata, self, p, SMALL);
+}
+
+static int hmm_open(void)
+{
+	return open("/dev/hmm_dmirror0", O_RDWR);
+}
+
+static int hmm(int fd, unsigned long cmd, void *addr, size_t len, void *buffer)
+{
+	struct hmm_dmirror_cmd arg = {
+		.addr = (uintptr_t)addr,
+		.ptr = (uintptr_t)buffer,
+		.npages = len / PAGE,
+	};
+
+	return ioctl(fd, cmd, &arg) ? -errno : 0;
+}
+
+TEST_PATH(device_private)
+{
+	char *p = map(SMALL), *copy = map(SMALL);
+	int fd = hmm_open();
+
+	if (fd < 0)
+		SKIP(return, "no /dev/hmm_dmirror0 (CONFIG_TEST_HMM)");
+	ASSERT_NE(NULL, p);
+	ASSERT_NE(NULL, copy);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, hmm(fd, HMM_DMIRROR_MIGRATE_TO_DEV, p, SMALL, copy));
+	told(_metadata, self, MIGRATE);
+	/* Either side brings it back. */
+	EXPECT_TRUE(agrees(self, p, SMALL));
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+}
+
+/* What is not there yet is made on the device: two ranges, one to look. */
+TEST_PATH(device_private_hole)
+{
+	char *p = map(SMALL), *copy = map(SMALL);
+	int fd = hmm_open();
+
+	if (fd < 0)
+		SKIP(return, "no /dev/hmm_dmirror0 (CONFIG_TEST_HMM)");
+	ASSERT_NE(NULL, p);
+	ASSERT_NE(NULL, copy);
+	ASSERT_TRUE(holds_zeros(p, SMALL));
+	mirror_read(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, hmm(fd, HMM_DMIRROR_MIGRATE_TO_DEV, p, SMALL, copy));
+	if (self->class != TEST_MN_SVA)
+		EXPECT_LE(self->before.invalidations[MIGRATE] + 2,
+			  mn_stats(self).invalidations[MIGRATE]);
+	told(_metadata, self, MIGRATE);
+	EXPECT_TRUE(holds_zeros(p, SMALL));
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+}
+
+TEST_PATH(device_exclusive)
+{
+	char *p = map(SMALL), *copy = map(SMALL);
+	int fd = hmm_open();
+
+	if (fd < 0)
+		SKIP(return, "no /dev/hmm_dmirror0 (CONFIG_TEST_HMM)");
+	ASSERT_NE(NULL, p);
+	ASSERT_NE(NULL, copy);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, hmm(fd, HMM_DMIRROR_EXCLUSIVE, p, SMALL, copy));
+	told(_metadata, self, EXCLUSIVE);
+	/* The CPU takes it back, and whoever has it must hear of that. */
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	if (self->class != TEST_MN_SVA)
+		EXPECT_LT(self->before.invalidations[EXCLUSIVE],
+			  mn_stats(self).invalidations[EXCLUSIVE]);
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+}
+
+/* --- userfaultfd, soft-dirty, uprobes ------------------------------------- */
+
+static int uffd_open(uint64_t features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0 && ioctl(fd, UFFDIO_API, &api)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+#define NO_UFFD	"no userfaultfd with the features that it takes"
+
+static int uffd_protect(int fd, char *addr, size_t len, bool on)
+{
+	struct uffdio_writeprotect arg = {
+		.range = { (uintptr_t)addr, len },
+		.mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
+	};
+
+	return ioctl(fd, UFFDIO_WRITEPROTECT, &arg);
+}
+
+TEST_PATH(uffd_writeprotect)
+{
+	char *p = map(SMALL);
+	int fd;
+
+	fd = uffd_open(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+	if (fd < 0)
+		SKIP(return, NO_UFFD);
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, uffd_register(fd, p, SMALL, false, true, false));
+	ASSERT_EQ(0, uffd_protect(fd, p, SMALL, true));
+	told(_metadata, self, PROTECTION_VMA);
+	EXPECT_TRUE(agrees(self, p, SMALL));
+	ASSERT_EQ(0, uffd_protect(fd, p, SMALL, false));
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+}
+
+/* A page that is missing comes by copying, and by filling with zeros. */
+TEST_PATH(uffd_fill)
+{
+	struct uffdio_zeropage zero = {};
+	struct uffdio_copy copy = {};
+	char *p = map(SMALL), *from = map(SMALL);
+	int fd;
+
+	fd = uffd_open(0);
+	if (fd < 0)
+		SKIP(return, NO_UFFD);
+	ASSERT_NE(NULL, p);
+	ASSERT_NE(NULL, from);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, uffd_register(fd, p, SMALL, true, false, false));
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_DONTNEED));
+	told(_metadata, self, CLEAR);
+	fill(from, SMALL, BY_CPU_AGAIN);
+	copy.dst = (uintptr_t)p;
+	copy.src = (uintptr_t)from;
+	copy.len = SMALL / 2;
+	ASSERT_EQ(0, ioctl(fd, UFFDIO_COPY, &copy));
+	zero.range.start = (uintptr_t)p + SMALL / 2;
+	zero.range.len = SMALL / 2;
+	ASSERT_EQ(0, ioctl(fd, UFFDIO_ZEROPAGE, &zero));
+	EXPECT_TRUE(holds(p, SMALL / 2, BY_CPU_AGAIN));
+	EXPECT_TRUE(holds_zeros(p + SMALL / 2, SMALL / 2));
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+}
+
+static int uffd_move(int fd, char *to, char *from, size_t len)
+{
+	struct uffdio_move arg = {
+		.dst = (uintptr_t)to,
+		.src = (uintptr_t)from,
+		.len = len,
+	};
+
+	return ioctl(fd, UFFDIO_MOVE, &arg);
+}
+
+TEST_PATH(uffd_move)
+{
+	char *p = map(SMALL), *to = map(SMALL);
+	int fd;
+
+	fd = uffd_open(UFFD_FEATURE_MOVE);
+	if (fd < 0)
+		SKIP(return, NO_UFFD);
+	ASSERT_NE(NULL, p);
+	ASSERT_NE(NULL, to);
+	ASSERT_EQ(0, uffd_register(fd, to, SMALL, true, false, false));
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, uffd_move(fd, to, p, SMALL));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(to, SMALL, BY_DEVICE));
+	EXPECT_TRUE(holds_zeros(p, SMALL));
+	usable(_metadata, self, p, SMALL);
+	usable(_metadata, self, to, SMALL);
+	close(fd);
+}
+
+TEST_PATH(uffd_move_huge)
+{
+	char *to = map_at(reserve(HUGE), HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	char *p;
+	int fd;
+
+	fd = uffd_open(UFFD_FEATURE_MOVE);
+	if (fd < 0)
+		SKIP(return, NO_UFFD);
+	ASSERT_NE(NULL, to);
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	ASSERT_EQ(0, madvise(to, HUGE, MADV_HUGEPAGE));
+	ASSERT_EQ(0, uffd_register(fd, to, HUGE, true, false, false));
+	mirror(_metadata, self, p, HUGE);
+	ASSERT_EQ(0, uffd_move(fd, to, p, HUGE));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(check_huge_anon(to, 1, HUGE));
+	EXPECT_TRUE(holds(to, HUGE, BY_DEVICE));
+	usable(_metadata, self, to, HUGE);
+	close(fd);
+}
+
+TEST_PATH(soft_dirty)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	if (!count_pages(p, SMALL, PM_SOFT_DIRTY))
+		SKIP(return, "no soft-dirty bit");
+	ASSERT_EQ(0, write_file("/proc/self/clear_refs", "4"));
+	told(_metadata, self, SOFT_DIRTY);
+	EXPECT_EQ(0, count_pages(p, SMALL, PM_SOFT_DIRTY));
+	/* The point of it: what the device writes is seen to be dirty. */
+	EXPECT_TRUE(mn_fill(self, p, SMALL / 2, BY_DEVICE_AGAIN));
+	EXPECT_EQ(SMALL / 2 / PAGE, count_pages(p, SMALL, PM_SOFT_DIRTY));
+	usable(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(pagemap_scan)
+{
+	struct page_region regions[4];
+	struct pm_scan_arg arg = {
+		.size = sizeof(arg),
+		.flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
+		.vec = (uintptr_t)regions,
+		.vec_len = 4,
+		.category_mask = PAGE_IS_WRITTEN,
+		.return_mask = PAGE_IS_WRITTEN,
+	};
+	int fd, pm = open("/proc/self/pagemap", O_RDONLY);
+	char *p = map(SMALL);
+
+	fd = uffd_open(UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED);
+	if (fd < 0)
+		SKIP(return, NO_UFFD);
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, uffd_register(fd, p, SMALL, false, true, false));
+	mirror(_metadata, self, p, SMALL);
+	arg.start = (uintptr_t)p;
+	arg.end = (uintptr_t)p + SMALL;
+	ASSERT_EQ(1, ioctl(pm, PAGEMAP_SCAN, &arg));
+	told(_metadata, self, PROTECTION_VMA);
+	/* The point of it: what the device writes is found by the next scan. */
+	EXPECT_EQ(0, ioctl(pm, PAGEMAP_SCAN, &arg));
+	EXPECT_TRUE(mn_fill(self, p, PAGE, BY_DEVICE_AGAIN));
+	EXPECT_EQ(1, ioctl(pm, PAGEMAP_SCAN, &arg));
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+	close(pm);
+}
+
+#define TRACING	"/sys/kernel/tracing/"
+#define CODE	"/dev/shm/mmu_notifier_test.code"
+
+TEST_PATH(uprobe)
+{
+	int fd = open(CODE, O_RDWR | O_CREAT | O_TRUNC, 0700);
+	unsigned char code[PAGE];
+	char *p;
+
+	ASSERT_LE(0, fd);
+	memset(code, 0x90, PAGE);
+	ASSERT_EQ(PAGE, write(fd, code, PAGE));
+	p = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	mirror_read(_metadata, self, p, PAGE);
+	if (write_file(TRACING "uprobe_events", "p:mn/mn " CODE ":0x10"))
+		SKIP(return, "no uprobe_events in tracefs");
+	EXPECT_EQ(0, write_file(TRACING "events/mn/mn/enable", "1"));
+	EXPECT_NE(0x90, (unsigned char)p[0x10]);
+	told(_metadata, self, CLEAR);
+	mirror_read(_metadata, self, p, PAGE);
+	EXPECT_EQ(0, write_file(TRACING "events/mn/mn/enable", "0"));
+	EXPECT_EQ(0x90, (unsigned char)p[0x10]);
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(agrees(self, p, PAGE));
+	write_file(TRACING "uprobe_events", "-:mn/mn");
+	close(fd);
+	unlink(CODE);
+}
+
+/* --- the end of the address space ----------------------------------------- */
+
+/* A child that attaches @fd to itself and has all of @p mapped. */
+static bool child_attaches(struct mn *self, int fd, char *p, size_t len)
+{
+	struct mn child = { .fd = fd };
+
+	if (attach(fd, self->class, self->kind))
+		return false;
+	fill(p, len, BY_CHILD);
+	return agrees(&child, p, len) && mn_fill(&child, p, len, BY_DEVICE);
+}
+
+static void gone(struct __test_metadata *_metadata, int fd)
+{
+	struct test_mn_check all = { .len = -1ULL };
+	struct mn child = { .fd = fd };
+	struct test_mn_stats stats = mn_stats(&child);
+
+	EXPECT_LE(1, stats.released);
+	EXPECT_EQ(0, stats.entries);
+	EXPECT_EQ(0, stats.stale);
+	EXPECT_EQ(0, stats.unpaired);
+	EXPECT_EQ(-1, ioctl(fd, TEST_MN_CHECK, &all));
+	EXPECT_EQ(ESRCH, errno);
+	EXPECT_EQ(0, ioctl(fd, TEST_MN_DETACH));
+}
+
+TEST_PATH(exit)
+{
+	int fd = open(DEVICE, O_RDWR);
+	char *p = map(SMALL);
+	pid_t pid;
+
+	ASSERT_LE(0, fd);
+	ASSERT_NE(NULL, p);
+	IN_CHILD(pid)
+		if (!child_attaches(self, fd, p, SMALL))
+			_exit(1);
+	ASSERT_TRUE(child_ok(pid));
+	gone(_metadata, fd);
+	close(fd);
+}
+
+TEST_PATH(exec)
+{
+	int fd = open(DEVICE, O_RDWR);
+	char *p = map(SMALL);
+	pid_t pid;
+
+	ASSERT_LE(0, fd);
+	ASSERT_NE(NULL, p);
+	IN_CHILD(pid) {
+		if (!child_attaches(self, fd, p, SMALL))
+			_exit(1);
+		execl("/bin/true", "true", NULL);
+		_exit(1);
+	}
+	ASSERT_TRUE(child_ok(pid));
+	gone(_metadata, fd);
+	close(fd);
+}
+
+TEST_PATH(detach)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, ioctl(self->fd, TEST_MN_DETACH));
+	ASSERT_EQ(0, mprotect(p, SMALL, PROT_READ));
+	ASSERT_EQ(0, attach(self->fd, self->class, self->kind));
+	EXPECT_EQ(0, mn_stats(self).entries);
+	EXPECT_TRUE(agrees(self, p, SMALL));
+	EXPECT_TRUE(faults(self, p, SMALL, true));
+	ASSERT_EQ(0, mprotect(p, SMALL, PROT_READ | PROT_WRITE));
+	usable(_metadata, self, p, SMALL);
+}
+
+#ifndef SYS_process_mrelease
+#define SYS_process_mrelease 448
+#endif
+
+/*
+ * What the OOM reaper does, which process_mrelease() does as well.  The child
+ * must not get to its exit before: it shares a CPU with us, and we don't yield.
+ */
+TEST_PATH(oom_reap)
+{
+	struct sched_param fifo = { .sched_priority = 1 }, normal = {};
+	struct test_mn_check all = { .len = -1ULL };
+	int fd = open(DEVICE, O_RDWR), pidfd, ret, fds[2];
+	struct mn child = { .fd = fd };
+	struct test_mn_stats before, now;
+	char *p = map(SMALL), c;
+	pid_t pid;
+
+	ASSERT_LE(0, fd);
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, pipe(fds));
+	IN_CHILD(pid) {
+		c = child_attaches(self, fd, p, SMALL);
+		if (write(fds[1], &c, 1) != 1)
+			_exit(1);
+		pause();
+	}
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(1, read(fds[0], &c, 1));
+	ASSERT_EQ(1, c);
+	pidfd = syscall(SYS_pidfd_open, pid, 0);
+	ASSERT_LE(0, pidfd);
+	before = mn_stats(&child);
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &fifo));
+	kill(pid, SIGKILL);
+	ret = syscall(SYS_process_mrelease, pidfd, 0) ? -errno : 0;
+	if (!ret || ret == -EAGAIN)
+		ioctl(fd, TEST_MN_CHECK, &all);
+	now = mn_stats(&child);
+	sched_setscheduler(0, SCHED_OTHER, &normal);
+
+	EXPECT_EQ(0, all.stale);
+	EXPECT_EQ(0, now.stale);
+	if (self->class == TEST_MN_REMOTE) {
+		/* It would have to sleep, so the memory stays. */
+		EXPECT_EQ(-EAGAIN, ret);
+		EXPECT_LT(before.refused, now.refused);
+	} else {
+		EXPECT_EQ(0, ret);
+		if (self->class != TEST_MN_SVA)
+			EXPECT_LT(before.invalidations[UNMAP],
+				  now.invalidations[UNMAP]);
+	}
+	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+	gone(_metadata, fd);
+	close(pidfd);
+	close(fd);
+}
+
+/* --- races ---------------------------------------------------------------- */
+
+struct changer {
+	char *addr;
+	bool done;
+};
+
+/* Pauses in between, or a fault that is held open would never get through. */
+static void *change(void *data)
+{
+	struct changer *changer = data;
+	int round;
+
+	run_anywhere();
+	for (round = 0; round < 8; round++) {
+		mprotect(changer->addr, SMALL, PROT_READ);
+		usleep(1000);
+		mprotect(changer->addr, SMALL, PROT_READ | PROT_WRITE);
+		usleep(1000);
+		madvise(changer->addr, SMALL, MADV_DONTNEED);
+		usleep(1000);
+		madvise(changer->addr, SMALL, MADV_PAGEOUT);
+		usleep(1000);
+	}
+	__atomic_store_n(&changer->done, true, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* Faults that meet invalidations, with the windows held open. */
+TEST_PATH(race)
+{
+	struct changer changer = { .addr = map(SMALL) };
+	unsigned long failed = 0;
+	unsigned int point;
+	pthread_t thread;
+	size_t offset;
+
+	ASSERT_NE(NULL, changer.addr);
+	for (point = 0; point < TEST_MN_POINTS; point++) {
+		mn_delay(self, point, 500);
+		changer.done = false;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, change, &changer));
+		for (offset = 0; !__atomic_load_n(&changer.done, __ATOMIC_RELAXED);
+		     offset = (offset + PAGE) % SMALL)
+			failed += !!mn_touch(self, changer.addr + offset);
+		pthread_join(thread, NULL);
+		mn_delay(self, point, 0);
+		EXPECT_EQ(0, failed);
+		check(_metadata, self);
+	}
+	usable(_metadata, self, changer.addr, SMALL);
+}
+
+/* --- ageing --------------------------------------------------------------- */
+
+/* Of those who have young bits. */
+FIXTURE(young)
+{
+	struct mn mn;
+};
+
+FIXTURE_VARIANT(young)
+{
+	unsigned int class;
+};
+
+FIXTURE_VARIANT_ADD(young, page_table)
+{
+	.class = TEST_MN_PAGE_TABLE,
+};
+
+FIXTURE_VARIANT_ADD(young, tlb)
+{
+	.class = TEST_MN_TLB,
+};
+
+FIXTURE_SETUP(young)
+{
+	set_up(_metadata, &self->mn, variant->class, TEST_MN_HLIST);
+}
+
+FIXTURE_TEARDOWN(young)
+{
+	close(self->mn.fd);
+}
+
+#define TEST_YOUNG(name)						\
+	static void ageing_##name(struct __test_metadata *_metadata,	\
+				 struct mn *self);			\
+	TEST_F_TIMEOUT(young, name, FOR_EVER)				\
+	{								\
+		ageing_##name(_metadata, &self->mn);			\
+	}								\
+	static void ageing_##name(struct __test_metadata *_metadata,	\
+				 struct mn *self)
+
+/*
+ * New pages wait in a batch of their CPU before they can be found for ageing.
+ * This is a cheap way to have it drained.
+ */
+static void drain_batches(void)
+{
+	char *dummy = map(PAGE);
+
+	madvise(dummy, PAGE, MADV_COLD);
+	munmap(dummy, PAGE);
+}
+
+#define IDLE	"/sys/kernel/mm/page_idle/bitmap"
+
+/* Marks a page idle, or asks whether it still is: -1 if that can't be. */
+static int page_idle(char *addr, bool mark)
+{
+	uint64_t pfn = PAGEMAP_PFN(pagemap_entry(addr)), word = 0;
+	int fd = open(IDLE, O_RDWR);
+	ssize_t n;
+
+	if (fd < 0 || !pfn)
+		return -1;
+	if (mark) {
+		word = 1ULL << pfn % 64;
+		n = pwrite(fd, &word, 8, pfn / 64 * 8);
+	} else {
+		n = pread(fd, &word, 8, pfn / 64 * 8);
+	}
+	close(fd);
+	return n == 8 ? word >> pfn % 64 & 1 : -1;
+}
+
+static void test_idle(struct __test_metadata *_metadata, struct mn *self, char *p)
+{
+	struct test_mn_stats before;
+
+	drain_batches();
+	ASSERT_EQ(0, mn_touch(self, p));
+	before = mn_stats(self);
+	ASSERT_LE(0, page_idle(p, true));
+	EXPECT_LT(before.clear_young, mn_stats(self).clear_young);
+	/* Nobody has used it since. */
+	EXPECT_EQ(1, page_idle(p, false));
+	ASSERT_LE(0, page_idle(p, true));
+	/* Only the secondary MMU has. */
+	ASSERT_EQ(0, mn_touch(self, p));
+	EXPECT_EQ(0, page_idle(p, false));
+	check(_metadata, self);
+}
+
+TEST_YOUNG(idle)
+{
+	char *p = map(PAGE);
+
+	if (access(IDLE, W_OK))
+		SKIP(return, "no " IDLE);
+	fill(p, PAGE, BY_CPU);
+	test_idle(_metadata, self, p);
+}
+
+TEST_YOUNG(idle_huge)
+{
+	char *p;
+
+	if (access(IDLE, W_OK))
+		SKIP(return, "no " IDLE);
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	test_idle(_metadata, self, p);
+}
+
+#define CGROUP	"/sys/fs/cgroup/"
+#define OURS	CGROUP "mmu_notifier_test/"
+
+/* Moves us to a memory cgroup of our own. */
+static bool enter_cgroup(void)
+{
+	write_file(CGROUP "cgroup.subtree_control", "+memory");
+	mkdir(OURS, 0755);
+	return !write_file(OURS "cgroup.procs", "0");
+}
+
+static void leave_cgroup(void)
+{
+	write_file(CGROUP "cgroup.procs", "0");
+	rmdir(OURS);
+}
+
+/* Nobody but the device has used the memory for a while. */
+static void use_only_by_device(struct __test_metadata *_metadata, struct mn *self,
+			       char *p, size_t len)
+{
+	size_t offset;
+
+	drain_batches();
+	write_file("/proc/self/clear_refs", "1");
+	for (offset = 0; offset < len; offset += PAGE)
+		ASSERT_EQ(0, mn_touch(self, p + offset));
+	self->before = mn_stats(self);
+}
+
+#define LRU_GEN	"/sys/kernel/mm/lru_gen/enabled"
+
+static void test_reclaim(struct __test_metadata *_metadata, struct mn *self, char *p,
+			 size_t len, const char *lru_gen)
+{
+	struct test_mn_stats now;
+	int tries;
+
+	write_file(LRU_GEN, lru_gen);
+	use_only_by_device(_metadata, self, p, len);
+	for (tries = 0; tries < 4; tries++) {
+		write_file(OURS "memory.reclaim", "256K");
+		now = mn_stats(self);
+		if (now.flush_young + now.clear_young >
+		    self->before.flush_young + self->before.clear_young)
+			break;
+	}
+	write_file(LRU_GEN, "n");
+	EXPECT_LT(self->before.young, mn_stats(self).young);
+	check(_metadata, self);
+	EXPECT_TRUE(agrees(self, p, len));
+}
+
+TEST_YOUNG(reclaim)
+{
+	char *p;
+
+	if (!have_swap() || !enter_cgroup())
+		SKIP(return, "no swap, or no memory cgroups");
+	p = map(SMALL);
+	fill(p, SMALL, BY_CPU);
+	test_reclaim(_metadata, self, p, SMALL, "n");
+	EXPECT_LT(self->before.flush_young, mn_stats(self).flush_young);
+	leave_cgroup();
+}
+
+TEST_YOUNG(reclaim_huge)
+{
+	char *p;
+
+	if (!have_swap() || !enter_cgroup())
+		SKIP(return, "no swap, or no memory cgroups");
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	test_reclaim(_metadata, self, p, 4 * PAGE, "n");
+	EXPECT_LT(self->before.flush_young, mn_stats(self).flush_young);
+	leave_cgroup();
+}
+
+TEST_YOUNG(reclaim_lru_gen)
+{
+	char *p;
+
+	if (access(LRU_GEN, W_OK) || !have_swap() || !enter_cgroup())
+		SKIP(return, "no swap, memory cgroups or multi-gen LRU");
+	p = map(SMALL);
+	fill(p, SMALL, BY_CPU);
+	/* Without walks of page tables, so that only the reverse map ages. */
+	test_reclaim(_metadata, self, p, SMALL, "1");
+	/* Each page is asked for, and takes its neighbours along. */
+	EXPECT_LE(self->before.clear_young + SMALL / PAGE * 3 / 2,
+		  mn_stats(self).clear_young);
+	leave_cgroup();
+}
+
+/* Makes the multi-gen LRU walk our page tables. */
+static bool lru_gen_age(void)
+{
+	unsigned int id = 0, found = 0, gen = 0, n;
+	char line[256], command[64];
+	FILE *f = fopen("/sys/kernel/debug/lru_gen", "r");
+
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "memcg", 5)) {
+			n = strtoul(line + 5, NULL, 10);
+			id = 0;
+			if (strstr(line, "mmu_notifier_test"))
+				id = n;
+			if (id)
+				found = id;
+		} else if (id && strtoul(line, NULL, 10)) {
+			gen = strtoul(line, NULL, 10);
+		}
+	}
+	fclose(f);
+	if (!found)
+		return false;
+	snprintf(command, sizeof(command), "+%u 0 %u 1 1", found, gen);
+	return !write_file("/sys/kernel/debug/lru_gen", command);
+}
+
+static void test_lru_gen(struct __test_metadata *_metadata, struct mn *self, char *p)
+{
+	write_file(LRU_GEN, "y");
+	use_only_by_device(_metadata, self, p, 4 * PAGE);
+	EXPECT_TRUE(lru_gen_age());
+	EXPECT_LT(self->before.clear_young, mn_stats(self).clear_young);
+	EXPECT_LT(self->before.young, mn_stats(self).young);
+	write_file(LRU_GEN, "n");
+	check(_metadata, self);
+}
+
+TEST_YOUNG(lru_gen)
+{
+	char *p;
+
+	if (access(LRU_GEN, W_OK) || !enter_cgroup())
+		SKIP(return, "no memory cgroups or multi-gen LRU");
+	write_file(LRU_GEN, "y");
+	p = map(SMALL);
+	fill(p, SMALL, BY_CPU);
+	test_lru_gen(_metadata, self, p);
+	leave_cgroup();
+}
+
+TEST_YOUNG(lru_gen_huge)
+{
+	char *p;
+
+	if (access(LRU_GEN, W_OK) || !enter_cgroup())
+		SKIP(return, "no memory cgroups or multi-gen LRU");
+	write_file(LRU_GEN, "y");
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	test_lru_gen(_metadata, self, p);
+	leave_cgroup();
+}
+
+#define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
+
+/* khugepaged collapses what is used, if only by the device. */
+TEST_YOUNG(khugepaged)
+{
+	char *p = map_at(reserve(HUGE), HUGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	unsigned long scans;
+
+	if (self->class != TEST_MN_PAGE_TABLE)
+		SKIP(return, "a TLB can't be asked");
+	if (access(KHUGEPAGED "scan_sleep_millisecs", W_OK))
+		SKIP(return, "no khugepaged");
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, HUGE);
+	use_only_by_device(_metadata, self, p, HUGE);
+	/*
+	 * So that isolating them, which is behind the start, finds one used: the
+	 * CPU need not say so again of what its TLB has.
+	 */
+	ASSERT_EQ(0, madvise(p, PAGE, MADV_DONTNEED));
+	p[0] = 1;
+	drain_batches();
+	self->before = mn_stats(self);
+	write_file(KHUGEPAGED "pages_to_scan", "100000");
+	write_file(KHUGEPAGED "alloc_sleep_millisecs", "0");
+	write_file(KHUGEPAGED "scan_sleep_millisecs", "0");
+	ASSERT_EQ(0, madvise(p, HUGE, MADV_HUGEPAGE));
+	scans = read_number(KHUGEPAGED "full_scans");
+	while (!check_huge_anon(p, 1, HUGE) &&
+	       read_number(KHUGEPAGED "full_scans") < scans + 8)
+		usleep(1000);
+	write_file(KHUGEPAGED "scan_sleep_millisecs", "10000");
+	EXPECT_TRUE(check_huge_anon(p, 1, HUGE));
+	EXPECT_LE(self->before.test_young + 2 * (HUGE / PAGE - 1),
+		  mn_stats(self).test_young);
+	told(_metadata, self, CLEAR);
+}
+
+/* --- DAMON ---------------------------------------------------------------- */
+
+#define DAMON	"/sys/kernel/mm/damon/admin/kdamonds/"
+#define CONTEXT	DAMON "0/contexts/0/"
+#define TARGET	CONTEXT "targets/0/"
+#define SWITCHES "voluntary_ctxt_switches:"
+
+static bool damon_set(const char *name, const char *format, unsigned long n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), format, n);
+	return !write_file(name, text);
+}
+
+/* Watches a range with the operations @ops, until they have run a while. */
+static bool damon_watch(const char *ops, unsigned long start, unsigned long len)
+{
+	unsigned long pid, switches = 0, first = 0;
+	char name[64], line[128];
+	FILE *f;
+
+	if (!damon_set(DAMON "nr_kdamonds", "%lu", 1) ||
+	    !damon_set(DAMON "0/contexts/nr_contexts", "%lu", 1) ||
+	    write_file(CONTEXT "operations", ops) ||
+	    !damon_set(CONTEXT "targets/nr_targets", "%lu", 1) ||
+	    !damon_set(TARGET "regions/nr_regions", "%lu", 1) ||
+	    !damon_set(TARGET "regions/0/start", "%lu", start) ||
+	    !damon_set(TARGET "regions/0/end", "%lu", start + len) ||
+	    !damon_set(CONTEXT "monitoring_attrs/intervals/sample_us", "%lu",
+		       2000) ||
+	    !damon_set(CONTEXT "monitoring_attrs/intervals/aggr_us", "%lu",
+		       20000))
+		return false;
+	if (strcmp(ops, "paddr"))
+		damon_set(TARGET "pid_target", "%lu", getpid());
+	if (write_file(DAMON "0/state", "on"))
+		return false;
+
+	/* Its thread sleeps between two samples. */
+	pid = read_number(DAMON "0/pid");
+	snprintf(name, sizeof(name), "/proc/%lu/status", pid);
+	while (!first || switches < first + 100) {
+		f = fopen(name, "r");
+		if (!f)
+			return false;
+		while (fgets(line, sizeof(line), f))
+			if (!strncmp(line, SWITCHES, strlen(SWITCHES)))
+				switches = strtoul(line + strlen(SWITCHES),
+						   NULL, 10);
+		fclose(f);
+		if (!first)
+			first = switches + 1;
+		usleep(2000);
+	}
+	write_file(DAMON "0/state", "off");
+	damon_set(DAMON "nr_kdamonds", "%lu", 0);
+	return true;
+}
+
+static void test_damon(struct __test_metadata *_metadata, struct mn *self,
+		       const char *ops, unsigned long start, unsigned long len,
+		       char *p)
+{
+	if (access(DAMON, F_OK))
+		SKIP(return, "no DAMON");
+	use_only_by_device(_metadata, self, p, 4 * PAGE);
+	ASSERT_TRUE(damon_watch(ops, start, len));
+	EXPECT_LT(self->before.clear_young, mn_stats(self).clear_young);
+	if (self->class == TEST_MN_PAGE_TABLE)
+		EXPECT_LT(self->before.test_young, mn_stats(self).test_young);
+	check(_metadata, self);
+}
+
+TEST_YOUNG(damon_virtual)
+{
+	char *p = map(SMALL);
+
+	fill(p, SMALL, BY_CPU);
+	test_damon(_metadata, self, "fvaddr", (uintptr_t)p, SMALL, p);
+}
+
+TEST_YOUNG(damon_virtual_huge)
+{
+	char *p;
+
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	test_damon(_metadata, self, "fvaddr", (uintptr_t)p, HUGE, p);
+}
+
+TEST_YOUNG(damon_virtual_hugetlb)
+{
+	char *p;
+
+	p = map_hugetlb(2 * HUGE, MAP_PRIVATE);
+	if (!p)
+		SKIP(return, NO_HUGETLB);
+	fill(p, HUGE, BY_CPU);
+	test_damon(_metadata, self, "fvaddr", (uintptr_t)p, HUGE, p);
+}
+
+TEST_YOUNG(damon_physical)
+{
+	char *p = map(PAGE);
+
+	fill(p, PAGE, BY_CPU);
+	/* One page is the least that can be watched, and it isn't one of 4. */
+	use_only_by_device(_metadata, self, p, PAGE);
+	ASSERT_NE(0, PAGEMAP_PFN(pagemap_entry(p)));
+	if (access(DAMON, F_OK))
+		SKIP(return, "no DAMON");
+	ASSERT_TRUE(damon_watch("paddr", PAGEMAP_PFN(pagemap_entry(p)) * PAGE, PAGE));
+	EXPECT_LT(self->before.clear_young, mn_stats(self).clear_young);
+	if (self->class == TEST_MN_PAGE_TABLE)
+		EXPECT_LT(self->before.test_young,
+			  mn_stats(self).test_young);
+	check(_metadata, self);
+}
+
+TEST_YOUNG(damon_physical_huge)
+{
+	char *p;
+
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	ASSERT_NE(0, PAGEMAP_PFN(pagemap_entry(p)));
+	test_damon(_metadata, self, "paddr", PAGEMAP_PFN(pagemap_entry(p)) * PAGE,
+		   HUGE, p);
+}
+
+TEST_HARNESS_MAIN
