@@ -33,10 +33,13 @@ names() {
 	fi
 }
 
-# programs: what the list runs, scripts included
+# programs: what the list runs, scripts included, of what the tree has: ours is
+# not in the kernel's own
 programs() {
 	sed -n '/^run /,/[^\\]$/p' "$list" | tr ' \t' '\n\n' |
-		grep -E '_test(\.sh)?$' | sort -u
+		grep -E '_test(\.sh)?$' | sort -u | while read -r p; do
+			[ ! -e "$tools/${p%.sh}.c" ] || echo "$p"
+		done
 }
 
 # compiled: the programs that need compiling
@@ -91,7 +94,7 @@ parameters() {
 }
 
 boot() {
-	"$top/harness/boot.sh" -q -i kvm-selftests -l "$logname" -m 2048 \
+	"$top/harness/boot.sh" -q -i kvm-selftests -l "$logname" -m 2048 -d 256 \
 		kvm-selftests $(parameters) 2>&1 | tee "$out/$mode.err" >&2
 }
 

@@ -573,7 +573,8 @@ void kvm_mmu_gmem_begin(struct kvm *kvm, struct xarray *bindings,
 
 	KVM_MMU_LOCK(kvm);
 	kvm_mmu_invalidate_begin(kvm);
-	if (gmem_unmap(kvm, bindings, start, end))
+	if (gmem_unmap(kvm, bindings, start, end) &&
+	    !mmu_notifier_suppressed("flush"))
 		kvm_flush_remote_tlbs(kvm);
 	KVM_MMU_UNLOCK(kvm);
 }
