@@ -2,7 +2,8 @@
 # The front door. Every verb is a target; what it needs, it makes.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tree series kernel kunit check demo test clean
+.PHONY: help setup tree series kernel kunit check demo test \
+	selftests stress mutate model each clean
 
 help: ## list the targets
 	@echo 'Targets:'
@@ -40,6 +41,26 @@ demo: ## run a KVM guest larger than its host's RAM and see it swap
 
 test: ## run everything: checks, KUnit, boots, guests, KVM selftests
 	@harness/test.sh
+
+selftests: kernel ## run the selftests of the software secondary MMU
+	@harness/selftests.sh
+
+stress: tree ## a random mix of what changes page tables, for SEEDS, on KASAN
+	@harness/kernel.sh debug
+	@KERNEL=debug SEEDS="$${SEEDS:-$$(echo $$(seq 24))}" \
+		harness/selftests.sh stress
+
+mutate: tree ## silence one hook after the other: does a test notice?
+	@harness/kernel.sh debug
+	@harness/mutate.sh
+
+each: kernel ## compile every patch, with and without CONFIG_MMU_NOTIFIER
+	@harness/kernel.sh nommu_notifier
+	@harness/each.sh
+
+model: ## check the models of the protocols with spin, and their mutants
+	@harness/setup.sh
+	@harness/model.sh
 
 clean: ## remove build/
 	rm -rf build

@@ -38,7 +38,7 @@ mark() { touch "$logs/.mark"; }
 
 newest_log() {
 	local file=$logs/$1.log
-	if [ "$file" -nt "$logs/.mark" ]; then
+	if [ "$file" -nt "$logs/.begin" ]; then
 		echo "$file"
 	else
 		find "$logs" -maxdepth 1 -name '*.log' -newer "$logs/.mark" \
@@ -143,9 +143,50 @@ after() {
 	"$@"
 }
 
+# queue NAME COMMAND...: a suite that run_queue is to run
+# One emulated machine, whatever it is made of, keeps one processor busy: as many
+# run at a time as there are processors.
+queue() {
+	queue_names+=("$1")
+	shift
+	queue_commands+=("$(printf '%q ' "$@")")
+}
+
+run_queued() {
+	local out=$logs/queue-$1 status=0
+	bash -c "$2" </dev/null >"$out.out" 2> >(cat >&2) || status=$?
+	echo $status >"$out.status"
+}
+
+run_queue() {
+	local i
+	for i in "${!queue_names[@]}"; do
+		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
+			wait -n || true
+		done
+		run_queued "${queue_names[i]}" "${queue_commands[i]}" &
+	done
+	wait
+}
+
+# queued NAME: prints what the suite NAME has printed, when it has ended, and
+# ends with its status
+queued() {
+	local out=$logs/queue-$1
+	while [ ! -s "$out.status" ] && kill -0 "$queue_pid" 2>/dev/null; do
+		sleep 0.5
+	done
+	cat "$out.out"
+	return "$(cat "$out.status")"
+}
+
+rm -f "$logs"/queue-*
+touch "$logs/.begin"
+queue_names=() queue_commands=()
 begin=$SECONDS
 host="build-host initramfs"
 nommu="build-nommu_notifier initramfs"
+debug="build-debug initramfs"
 
 prepare setup "$harness/setup.sh"
 after setup single tree "$harness/tree.sh"
@@ -153,21 +194,45 @@ after setup single tree "$harness/tree.sh"
 # One after the other, as each of these keeps all processors busy by itself.
 after tree suite check "$harness/check.sh"
 after tree suite kunit "$harness/kunit.sh"
-for kernel in host nommu_notifier; do
+after setup suite model "$harness/model.sh"
+for kernel in host nommu_notifier debug; do
 	after tree single "build-$kernel" "$harness/kernel.sh" "$kernel"
 done
 after setup prepare initramfs "$harness/initramfs.sh"
 
-after "$host" suite boot-host "$harness/boot.sh" -l boot-host boot notifier=y
-after "$nommu" suite boot-nommu_notifier \
-	"$harness/boot.sh" -k nommu_notifier -l boot-nommu_notifier boot notifier=n
+if [ -n "${good[build-host]:-}" ] && [ -n "${good[initramfs]:-}" ]; then
+	queue boot-host "$harness/boot.sh" -l boot-host boot notifier=y
+	# The longest come first.
+	for mode in $modes; do
+		queue "kvm-selftests-$mode" "$harness/kvm-selftests.sh" "$mode"
+	done
+	for mode in $modes checks; do
+		queue "swap-$mode" "$harness/swap-test.sh" "$mode"
+	done
+fi
+if [ -n "${good[build-nommu_notifier]:-}" ] && [ -n "${good[initramfs]:-}" ]; then
+	queue boot-nommu_notifier \
+		"$harness/boot.sh" -k nommu_notifier -l boot-nommu_notifier \
+		boot notifier=n
+fi
+if [ -n "${good[build-debug]:-}" ] && [ -n "${good[initramfs]:-}" ]; then
+	queue selftests env KERNEL=debug "$harness/selftests.sh" paths
+	queue stress env KERNEL=debug "$harness/selftests.sh" stress
+fi
+run_queue &
+queue_pid=$!
+trap 'kill "$queue_pid" 2>/dev/null || true' EXIT
+
+after "$host" suite boot-host queued boot-host
+after "$nommu" suite boot-nommu_notifier queued boot-nommu_notifier
 for mode in $modes checks; do
-	after "$host" suite "swap-$mode" "$harness/swap-test.sh" "$mode"
+	after "$host" suite "swap-$mode" queued "swap-$mode"
 done
 for mode in $modes; do
-	after build-host suite "kvm-selftests-$mode" \
-		"$harness/kvm-selftests.sh" "$mode"
+	after "$host" suite "kvm-selftests-$mode" queued "kvm-selftests-$mode"
 done
+after "$debug" suite selftests queued selftests
+after "$debug" suite stress queued stress
 
 say "--- $(((SECONDS - begin) / 60)) minutes"
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# each.sh: does every patch of the series compile, with CONFIG_MMU_NOTIFIER and
+# without?  Goes through the commits between base and series and compiles the
+# directories that the series touches.
+#
+# Prints "ok PATCH with|without" or "FAIL PATCH ... LOG" for each; SKIP where the
+# tree has no such option yet.
+
+. "$(dirname "$0")/lib.sh"
+
+out=$build/each
+src=$out/linux
+parts="mm/ fs/proc/ kernel/fork.o kernel/events/ arch/x86/mm/"
+
+export CCACHE_BASEDIR=$build CCACHE_NOHASHDIR=1
+
+kmake() {
+	make -C "$src" O="$out/$1" ARCH=x86_64 CC="ccache gcc" \
+		HOSTCC="ccache gcc" LOCALVERSION= "${@:2}"
+}
+
+has() { grep -q "^$2=y" "$out/$1/.config"; }
+
+# configure WHICH CONFIG: what the kernel does not have yet is left out
+configure() {
+	mkdir -p "$out/$1"
+	cp "$build/kernel-$2/wanted.config" "$out/$1/wanted.config"
+	KCONFIG_ALLCONFIG=$out/$1/wanted.config kmake "$1" allnoconfig
+}
+
+compile() {
+	local also=''
+	! has "$1" CONFIG_KVM || also="$also arch/x86/kvm/"
+	! has "$1" CONFIG_TEST_MMU_NOTIFIER || also="$also lib/test_mmu_notifier.o"
+	kmake "$1" -j"$jobs" $parts $also
+}
+
+# patch WHICH CONFIG NAME
+patch() {
+	local log=each-$1.log status=0
+	step "$3: configure $1" "$log" configure "$1" "$2"
+	if [ "$1" = with ] && ! has with CONFIG_MMU_NOTIFIER; then
+		echo "SKIP $3 with: it has no such option yet"
+		return
+	fi
+	step "$3: compile $1" "$log" compile "$1"
+	echo "ok $3 $1"
+}
+
+for config in host nommu_notifier; do
+	[ -f "$build/kernel-$config/wanted.config" ] ||
+		die "each.sh: kernel $config was never configured: make kernel"
+done
+rm -rf "$src"
+git -C "$linux" worktree prune
+mkdir -p "$out"
+git clone -q -s "$linux" "$src"
+
+n=0
+for commit in $(git -C "$linux" rev-list --reverse base..series); do
+	n=$((n + 1))
+	git -C "$src" checkout -q "$commit"
+	name=$(printf 'patch-%02d' $n)
+	patch with host "$name"
+	patch without nommu_notifier "$name"
+done
+rm -rf "$src"
