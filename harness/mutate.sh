@@ -23,7 +23,7 @@ most_boots=8
 # boot [HOOK]: goes on behind HOOK.  Its status is of no interest: that the
 # kernel complains is what many a missing hook leads to.
 boot() {
-	"$top/harness/boot.sh" -q -k debug -i selftests -l mutate -m 2048 -d 512 \
+	"$top/harness/boot.sh" -q -k debug -i mutate -l mutate -m 2048 -d 512 \
 		mutate mem=2040M ${1:+"after=$1"} \
 		${pattern:+"only=$pattern"} >&2 || true
 	cat "$logs/mutate.log" >>"$logs/mutate-all.log"
@@ -79,21 +79,24 @@ report() {
 # with every release.
 tabulate() {
 	local bar
-	bar=$(printf '=%.0s' {1..52})
+	bar=$(printf "=%.0s" {1..60})
 	{
-		echo "$bar ${bar:0:36}"
-		printf '%-52s %s\n' Hook 'Caught by'
-		echo "$bar ${bar:0:36}"
+		echo "$bar ${bar:0:38}"
+		printf '%-60s %s\n' Hook 'Caught by'
+		echo "$bar ${bar:0:38}"
 		sed -n '/^RESULT mutate /d; s/^RESULT //p' "$results" | awk '{
 			split($1, part, ":")
 			by = $2 != "PASS" ? "-" : $3 == "kernel:" ? "the kernel" : $3
-			printf "%-52s %s\n", part[1] "() " part[2], by
+			printf "%-60s %s\n", part[1] "() " part[2], by
 		}' | sort -u
-		echo "$bar ${bar:0:36}"
+		echo "$bar ${bar:0:38}"
 	} >"$table"
 }
 
 "$top/harness/selftests.sh" build
+"$top/harness/kvm-selftests.sh" build
+"$top/harness/initramfs.sh" -o mutate "$build/selftests/root" \
+	"$build/kvm-selftests/root"
 run
 status=0
 report || status=1
