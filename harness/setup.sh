@@ -4,11 +4,12 @@
 
 . "$(dirname "$0")/lib.sh"
 
+# Coccinelle loads the library of Python for position checks.
 packages="
 bc bison busybox-static bzip2 ccache coccinelle cpio e2fsprogs flex gcc git
-kmod libc6-dev libcap-dev libelf-dev libnuma-dev libssl-dev linux-source-6.12
-make patch perl python3 qemu-system-x86 rsync sparse spin unifdef util-linux
-xz-utils
+kmod libc6-dev libcap-dev libelf-dev libnuma-dev libpython3.11 libssl-dev
+linux-source-6.12 make patch perl python3 qemu-system-x86 rsync sparse spin
+unifdef util-linux xz-utils
 "
 
 # missing: the packages that are not installed
