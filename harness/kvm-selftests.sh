@@ -79,6 +79,7 @@ build_all() {
 	step "KVM selftests: compile" kvm-selftests-build.log compile
 	overlay
 	"$top/harness/initramfs.sh" -o kvm-selftests "$root" >&2
+	exec 8>&-
 }
 
 # parameters: what makes a host of this mode.  The host ends at a multiple of

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # mutate.sh [PATTERN]: is every hook needed, and does a test notice when it is
 # missing?  Boots the debug kernel, makes one hook after the other keep silent
-# and runs the tests that should notice.  PATTERN, as of a shell, chooses hooks.
+# and runs the tests that should notice.  PATTERN, as of a shell, chooses hooks;
+# FIXTURE=mn or young the tests to choose from.
 #
 # Prints a line for each hook: "ok HOOK caught by TEST in N s", or "FAIL HOOK
 # REASON"; one that harness/mutate.known names is "SKIP HOOK REASON".  The table
@@ -25,7 +26,8 @@ most_boots=8
 boot() {
 	"$top/harness/boot.sh" -q -k debug -i mutate -l mutate -m 2048 -d 512 \
 		mutate mem=2040M ${1:+"after=$1"} \
-		${pattern:+"only=$pattern"} >&2 || true
+		${pattern:+"only=$pattern"} \
+		${FIXTURE:+"fixture=$FIXTURE"} >&2 || true
 	cat "$logs/mutate.log" >>"$logs/mutate-all.log"
 	grep -aE '^(RESULT|HOOK) ' "$logs/mutate.log" >>"$results" || true
 }

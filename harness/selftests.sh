@@ -55,6 +55,7 @@ build_all() {
 	step "selftests: compile" selftests-build.log compile
 	overlay
 	"$top/harness/initramfs.sh" -o selftests "$root" >&2
+	exec 8>&-
 }
 
 # boot TEST PARAMETER...: a host with swap.  Memory ends at a multiple of 64
