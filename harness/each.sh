@@ -32,7 +32,9 @@ configure() {
 compile() {
 	local also=''
 	! has "$1" CONFIG_KVM || also="$also arch/x86/kvm/"
-	! has "$1" CONFIG_TEST_MMU_NOTIFIER || also="$also lib/test_mmu_notifier.o"
+	if [ -f "$src/lib/test_mmu_notifier.c" ] && has "$1" CONFIG_TEST_MMU_NOTIFIER; then
+		also="$also lib/test_mmu_notifier.o"
+	fi
 	kmake "$1" -j"$jobs" $parts $also
 }
 

@@ -36,6 +36,14 @@ last_line() {
 		tr -dc '[:print:]' || true
 }
 
+# complaint LOG: what a command that failed complained of first, or said last
+complaint() {
+	local line
+	line=$(tr '\r' '\n' <"$1" | grep -am1 -E '(^|[^a-z])error: |undefined reference' |
+		cut -c 1-200 | tr -dc '[:print:]') || true
+	echo "${line:-$(last_line "$1")}"
+}
+
 # step NAME LOG COMMAND...: run COMMAND with its output in $logs/LOG
 step() {
 	local name=$1 log=$logs/$2 begin=$SECONDS next=30 pid status=0
@@ -57,7 +65,7 @@ step() {
 		if grep -aq 'No space left on device' "$log"; then
 			say "error: $name: the disk is full; log: $log"
 		else
-			say "error: $name failed: $(last_line "$log"); log: $log"
+			say "error: $name failed: $(complaint "$log"); log: $log"
 		fi
 		return $status
 	fi
