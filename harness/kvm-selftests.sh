@@ -92,6 +92,7 @@ parameters() {
 	notdp)	echo "kvm_amd.npt=1 kvm.tdp_mmu=0" ;;
 	esac
 	[ -z "${ONLY:-}" ] || echo "only=$ONLY"
+	[ "$src" = "$(realpath "$linux")" ] || echo "missing=skip"
 }
 
 boot() {

@@ -73,7 +73,7 @@ report() {
 	while read -r name kind text; do
 		any=1
 		case $kind in
-		PASS)	echo "ok $name" ;;
+		PASS)	echo "ok $name${text:+ $text}" ;;
 		SKIP)	echo "SKIP $name ${text:-it gives no reason}" ;;
 		*)	echo "FAIL $name ${text:-no reason given}; log: $log"
 			status=1 ;;
