@@ -1045,7 +1045,11 @@ static int sva_fill(struct test_mmu *mmu, unsigned long addr, bool write)
 	struct leaf leaf;
 	int ret;
 
-	smp_rmb();	/* sample before the page table is read */
+	/*
+	 * Sample before the page table is read.  Pairs with atomic_inc() in
+	 * sva_invalidate(), which the change of the page table comes before.
+	 */
+	smp_rmb();
 	delay(mmu, TEST_MN_LOOKUP);
 	leaf = walk_and_use(mmu->mm, addr);
 	if (!leaf.present || !leaf.young ||

@@ -352,7 +352,8 @@ static int insert_interval(struct mmu_interval_notifier *sub,
  * Context: may sleep.  Takes mmap_lock and all locks of the mm, the first time.
  *
  * Return: 0; -EOVERFLOW if @length is 0 or too large, -EINTR if a signal is
- * pending, or -ENOMEM.
+ * pending, or -ENOMEM.  With CONFIG_DEBUG_MMU_NOTIFIER also, after a report,
+ * -EBUSY if @interval_sub is inserted and -EDEADLK in a callback of @mm.
  */
 int mmu_interval_notifier_insert(struct mmu_interval_notifier *interval_sub,
 				 struct mm_struct *mm, unsigned long start,

@@ -383,6 +383,8 @@ static int register_notifier(struct mmu_notifier *sub, struct mm_struct *mm,
  *
  * Return: 0; -EINTR if a signal is pending, -ENOMEM, or -EINVAL for a
  * combination of callbacks that makes no sense.  Then nothing has changed.
+ * With CONFIG_DEBUG_MMU_NOTIFIER also, after a report, -EBUSY if @subscription is
+ * registered and -EDEADLK in a callback of @mm.
  */
 int mmu_notifier_register(struct mmu_notifier *subscription,
 			  struct mm_struct *mm)

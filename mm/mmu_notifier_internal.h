@@ -141,8 +141,9 @@ mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs)
 #endif /* CONFIG_DEBUG_MMU_NOTIFIER */
 
 /*
- * Around a callback.  In a range that is not blockable it must not sleep, which
- * might_sleep() checks, and has not if the task did not give up its CPU.
+ * Around a callback.  In a range that is not blockable it must not sleep:
+ * might_sleep() tells if it could have, the count of voluntary context switches
+ * if it has.
  */
 static inline unsigned long
 mmu_notifier_call_begin(const struct mmu_notifier_range *range)

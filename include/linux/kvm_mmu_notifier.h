@@ -31,7 +31,8 @@
  *
  * Changes of memory attributes and of guest_memfd files go the same way.
  *
- * Each of these steps has a name, by which tests of debug kernels leave it out.
+ * The two checks of a fault, and the flush, have names by which tests of debug
+ * kernels leave them out.
  */
 
 /* What a change of guest memory is about, as far as a handler needs it. */

@@ -112,7 +112,7 @@ struct mmu_notifier_range_debug {
 	bool silent;
 };
 
-/* In struct mmu_notifier: points to itself as long as it is subscribed. */
+/* In a subscription of either kind: points to itself as long as that lasts. */
 struct mmu_notifier_debug {
 	const void *subscribed;
 };
