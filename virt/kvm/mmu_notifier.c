@@ -94,6 +94,13 @@ void kvm_mmu_invalidate_end(struct kvm *kvm)
 	KVM_BUG_ON(kvm->mmu_invalidate_in_progress < 0, kvm);
 }
 
+/* Before mmu_lock is dropped, for what was unmapped or aged under it. */
+static void flush_if(struct kvm *kvm, bool needed)
+{
+	if (needed && !mmu_notifier_suppressed("flush"))
+		kvm_flush_remote_tlbs(kvm);
+}
+
 /* Once an invalidation has begun: adds a range to it and unmaps the range. */
 bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range)
 {
@@ -203,9 +210,7 @@ kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 		if (walk->invalidate)
 			kvm_mmu_invalidate_begin(kvm);
 		walked.ret = hva_walk_memslots(kvm, walk);
-		if (walk->flush && walked.ret &&
-		    !mmu_notifier_suppressed("flush"))
-			kvm_flush_remote_tlbs(kvm);
+		flush_if(kvm, walk->flush && walked.ret);
 		KVM_MMU_UNLOCK(kvm);
 	}
 
@@ -507,9 +512,8 @@ void kvm_mmu_attributes_begin(struct kvm *kvm, gfn_t start, gfn_t end,
 
 	KVM_MMU_LOCK(kvm);
 	kvm_mmu_invalidate_begin(kvm);
-	if (attributes_walk_memslots(kvm, start, end, attributes,
-				     attributes_unmap))
-		kvm_flush_remote_tlbs(kvm);
+	flush_if(kvm, attributes_walk_memslots(kvm, start, end, attributes,
+					       attributes_unmap));
 	KVM_MMU_UNLOCK(kvm);
 }
 
@@ -573,9 +577,7 @@ void kvm_mmu_gmem_begin(struct kvm *kvm, struct xarray *bindings,
 
 	KVM_MMU_LOCK(kvm);
 	kvm_mmu_invalidate_begin(kvm);
-	if (gmem_unmap(kvm, bindings, start, end) &&
-	    !mmu_notifier_suppressed("flush"))
-		kvm_flush_remote_tlbs(kvm);
+	flush_if(kvm, gmem_unmap(kvm, bindings, start, end));
 	KVM_MMU_UNLOCK(kvm);
 }
 
