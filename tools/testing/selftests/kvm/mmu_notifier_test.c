@@ -1367,7 +1367,7 @@ static const char *path_compact(void)
 		check_range(some());
 	}
 	free(before);
-	return NULL;
+	return t.count ? NULL : "nothing was moved";
 }
 
 static const char *path_uffd_missing(void)
