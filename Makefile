@@ -14,7 +14,8 @@ help: ## list the targets
 	@echo 'Variables:'
 	@echo '  LINUX=DIR|TARBALL  the 6.12 kernel to start from (default: Debian'"'"'s linux-source-6.12)'
 	@echo '  BUILD=DIR          where everything is built (default: build)'
-	@echo '  JOBS=N             compile jobs (default: one per CPU)'
+	@echo '  JOBS=N             compile jobs and emulated machines (default: one per CPU)'
+	@echo '  SEEDS="N..."       the seeds of stress (default: 1 to 24)'
 
 setup: ## install the Debian packages that are missing, or say which
 	@harness/setup.sh

@@ -4,8 +4,8 @@
 # without?  Goes through the commits between base and series and compiles the
 # directories that the series touches.
 #
-# Prints "ok PATCH with|without" or "FAIL PATCH ... LOG" for each; SKIP where the
-# tree has no such option yet.
+# Prints "ok PATCH with|without" for each; SKIP where the tree has no such option
+# yet.  Stops at the first that does not compile.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -13,12 +13,7 @@ out=$build/each
 src=$out/linux
 parts="mm/ fs/proc/ kernel/fork.o kernel/events/ arch/x86/mm/"
 
-export CCACHE_BASEDIR=$build CCACHE_NOHASHDIR=1
-
-kmake() {
-	make -C "$src" O="$out/$1" ARCH=x86_64 CC="ccache gcc" \
-		HOSTCC="ccache gcc" LOCALVERSION= "${@:2}"
-}
+kmake() { kernel_make "$src" "$out/$1" "${@:2}"; }
 
 has() { grep -q "^$2=y" "$out/$1/.config"; }
 
@@ -40,7 +35,7 @@ compile() {
 
 # patch WHICH CONFIG NAME
 patch() {
-	local log=each-$1.log status=0
+	local log=each-$1.log
 	step "$3: configure $1" "$log" configure "$1" "$2"
 	if [ "$1" = with ] && ! has with CONFIG_MMU_NOTIFIER; then
 		echo "SKIP $3 with: it has no such option yet"
@@ -55,7 +50,6 @@ for config in host nommu_notifier; do
 		die "each.sh: kernel $config was never configured: make kernel"
 done
 rm -rf "$src"
-git -C "$linux" worktree prune
 mkdir -p "$out"
 git clone -q -s "$linux" "$src"
 

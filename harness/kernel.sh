@@ -17,13 +17,6 @@ out=$build/kernel-$config
 configs=$top/harness/config
 [ -f "$configs/$config.config" ] || die "kernel.sh: no config named $config"
 
-# Nothing of where and when it was built goes into the objects, so that ccache
-# finds them again from another clone.
-export CCACHE_BASEDIR=$build CCACHE_NOHASHDIR=1
-export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
-export KBUILD_BUILD_USER=builder KBUILD_BUILD_HOST=localhost
-export KBUILD_BUILD_VERSION=1
-
 # wanted FILE: the lines FILE asks for, those it includes first
 wanted() {
 	local line
@@ -35,10 +28,7 @@ wanted() {
 	done <"$1"
 }
 
-kmake() {
-	make -C "$src" O="$out" ARCH=x86_64 CC="ccache gcc" HOSTCC="ccache gcc" \
-		LOCALVERSION= "$@"
-}
+kmake() { kernel_make "$src" "$out" "$@"; }
 
 # unmet FILE: the lines of FILE that .config does not agree with
 unmet() {

@@ -21,6 +21,18 @@ mkdir -p "$build" "$logs" || exit 1
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
+# kernel_make SOURCE OUTPUT ARGUMENT...: make in a kernel tree
+# Nothing of where and when it was built goes into the objects, so that ccache
+# finds them again from another clone.
+kernel_make() {
+	CCACHE_BASEDIR=$build CCACHE_NOHASHDIR=1 \
+	KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' \
+	KBUILD_BUILD_USER=builder KBUILD_BUILD_HOST=localhost \
+	KBUILD_BUILD_VERSION=1 \
+	make -C "$1" O="$2" ARCH=x86_64 CC="ccache gcc" HOSTCC="ccache gcc" \
+		LOCALVERSION= "${@:3}"
+}
+
 # show_step NAME SECONDS TEXT: one progress line
 show_step() {
 	if [ -t 2 ]; then

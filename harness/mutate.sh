@@ -86,7 +86,7 @@ tabulate() {
 		echo "$bar ${bar:0:38}"
 		printf '%-60s %s\n' Hook 'Caught by'
 		echo "$bar ${bar:0:38}"
-		sed -n '/^RESULT mutate /d; s/^RESULT //p' "$results" | awk '{
+		sed -n 's/^RESULT \([^ ]*:.*\)/\1/p' "$results" | awk '{
 			split($1, part, ":")
 			by = $2 != "PASS" ? "-" : $3 == "kernel:" ? "the kernel" : $3
 			printf "%-60s %s\n", part[1] "() " part[2], by
@@ -103,6 +103,6 @@ run
 status=0
 report || status=1
 tabulate
-say "mutate: $(grep -c '^RESULT .* PASS .' "$results") of" \
+say "mutate: $(grep -c '^RESULT [^ ]*:[^ ]* PASS ' "$results") of" \
 	"$(grep -c '^RESULT [^ ]*:' "$results") hooks caught; table: $table"
 exit $status

@@ -9,29 +9,22 @@
 #	checks	no guest that must work, but some that must fail
 #
 # The kernel built in $build/kernel-KERNEL (host) and the initramfs must be
-# there.  The debug kernel needs a larger host for itself, and gets a larger
-# guest.  Prints one line for each result.
+# there.  Prints one line for each result.
 
 . "$(dirname "$0")/lib.sh"
 
 mode=${1:-}
 kernel=${2:-host}
 boot=(bash "$top/harness/boot.sh" -k "$kernel" -d 1024)
-log=swap-$mode args='--passes 1'
-if [ "$kernel" = debug ]; then
-	boot+=(-m 640)
-	log=$log-debug
-	args="$args --mib 640"
-fi
 
 case $mode in
-npt)	"${boot[@]}" -l "$log" swap mode=npt "args=\"$args\"" ;;
-notdp)	"${boot[@]}" -l "$log" swap mode=notdp kvm.tdp_mmu=0 \
-		"args=\"$args\"" ;;
+npt)	"${boot[@]}" -l swap-npt swap mode=npt 'args="--passes 1"' ;;
+notdp)	"${boot[@]}" -l swap-notdp swap mode=notdp kvm.tdp_mmu=0 \
+		'args="--passes 1"' ;;
 # Small pages in the guest's own page tables are what shadow paging is about:
 # they are shadowed one by one, and are swapped themselves.
-shadow)	"${boot[@]}" -l "$log" swap mode=shadow kvm_amd.npt=0 \
-		"args=\"$args --small\"" ;;
-checks)	"${boot[@]}" -m 128 -l "$log" swap-checks ;;
+shadow)	"${boot[@]}" -l swap-shadow swap mode=shadow kvm_amd.npt=0 \
+		'args="--passes 1 --small"' ;;
+checks)	"${boot[@]}" -m 128 -l swap-checks swap-checks ;;
 *)	die "usage: swap-test.sh npt|notdp|shadow|checks [KERNEL]" ;;
 esac
