@@ -210,14 +210,19 @@ static cpu_set_t all_cpus;
  * CPU, where reclaim does not find them.  It empties only that of its own CPU, so
  * a test must not move to another one in between.
  */
+static bool go_to_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return !sched_setaffinity(0, sizeof(set), &set);
+}
+
 static void stay_on_cpu(void)
 {
-	cpu_set_t cpu;
-
 	sched_getaffinity(0, sizeof(all_cpus), &all_cpus);
-	CPU_ZERO(&cpu);
-	CPU_SET(sched_getcpu(), &cpu);
-	sched_setaffinity(0, sizeof(cpu), &cpu);
+	go_to_cpu(sched_getcpu());
 }
 
 static void run_anywhere(void)
@@ -803,11 +808,8 @@ struct spinner {
 static void *spin(void *data)
 {
 	struct spinner *spinner = data;
-	cpu_set_t cpu;
 
-	CPU_ZERO(&cpu);
-	CPU_SET(spinner->cpu, &cpu);
-	sched_setaffinity(0, sizeof(cpu), &cpu);
+	go_to_cpu(spinner->cpu);
 	__atomic_store_n(&spinner->running, true, __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&spinner->stop, __ATOMIC_RELAXED))
 		;
@@ -816,7 +818,8 @@ static void *spin(void *data)
 
 /*
  * If another CPU has the address space loaded, the flush of its TLB is put off
- * until many pages are unmapped.  That of the secondary TLBs must not be.
+ * until many pages are unmapped.  That of the secondary TLBs must not be.  What
+ * was young is flushed a second time, as paging out begins by making it old.
  */
 TEST_PATH(madv_pageout_two_cpus)
 {
@@ -834,6 +837,7 @@ TEST_PATH(madv_pageout_two_cpus)
 	while (!__atomic_load_n(&spinner.running, __ATOMIC_ACQUIRE))
 		sched_yield();
 	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, write_file("/proc/self/clear_refs", "1"));
 	ASSERT_EQ(0, madvise(p, SMALL, MADV_PAGEOUT));
 	told(_metadata, self, CLEAR);
 	__atomic_store_n(&spinner.stop, true, __ATOMIC_RELAXED);
@@ -2286,6 +2290,42 @@ TEST_YOUNG(reclaim_lru_gen)
 	/* Each page is asked for, and takes its neighbours along. */
 	EXPECT_LE(self->before.clear_young + SMALL / PAGE * 3 / 2,
 		  mn_stats(self).clear_young);
+	leave_cgroup();
+}
+
+/*
+ * Reclaim that finds a page young looks around it in the page table.  A neighbour
+ * that waits in the batch of another CPU can't be found in any other way.
+ */
+TEST_YOUNG(reclaim_lru_gen_neighbour)
+{
+	const size_t len = 16 * SMALL;	/* more than is reclaimed */
+	int here = sched_getcpu(), tries;
+	uint64_t young = 0;
+	char *p;
+
+	if (access(LRU_GEN, W_OK) || !have_swap() || !enter_cgroup())
+		SKIP(return, "no swap, memory cgroups or multi-gen LRU");
+	if (!go_to_cpu(!here))
+		SKIP(return, "it takes CPUs 0 and 1");
+	p = map(len);
+	fill(p + PAGE, len - PAGE, BY_CPU);
+	drain_batches();
+	write_file("/proc/self/clear_refs", "1");
+	write_file(LRU_GEN, "1");
+	go_to_cpu(here);
+	fill(p, PAGE, BY_CPU);
+	go_to_cpu(!here);
+	for (tries = 0; tries < 4 && !young; tries++) {
+		ASSERT_EQ(0, mn_touch(self, p));
+		ASSERT_EQ(0, mn_touch(self, p + PAGE));
+		self->before = mn_stats(self);
+		write_file(OURS "memory.reclaim", "8K");
+		young = mn_stats(self).young - self->before.young;
+	}
+	write_file(LRU_GEN, "n");
+	EXPECT_EQ(2, young);
+	check(_metadata, self);
 	leave_cgroup();
 }
 
