@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tree series kernel kunit check demo test \
-	selftests stress mutate model each clean
+	selftests stress races mutate model each clean
 
 help: ## list the targets
 	@echo 'Targets:'
@@ -16,6 +16,7 @@ help: ## list the targets
 	@echo '  BUILD=DIR          where everything is built (default: build)'
 	@echo '  JOBS=N             compile jobs and emulated machines (default: one per CPU)'
 	@echo '  SEEDS="N..."       the seeds of stress (default: 1 to 24)'
+	@echo '  DEBUG_KERNELS=...  those of test: debug (default), kcsan'
 
 setup: ## install the Debian packages that are missing, or say which
 	@harness/setup.sh
@@ -50,6 +51,10 @@ stress: tree ## a random mix of what changes page tables, for SEEDS, on KASAN
 	@harness/kernel.sh debug
 	@KERNEL=debug SEEDS="$${SEEDS:-$$(echo $$(seq 24))}" \
 		harness/selftests.sh stress
+
+races: tree ## run the selftests and stress with a detector of data races
+	@harness/kernel.sh kcsan
+	@KERNEL=kcsan harness/selftests.sh
 
 mutate: tree ## silence one hook after the other: does a test notice?
 	@harness/kernel.sh debug

@@ -9,6 +9,7 @@
 # Prints one line for each test: "ok NAME", "FAIL NAME REASON" or "SKIP NAME
 # REASON".  ONLY=NAME runs one path alone, VARIANT=NAME one kind of secondary MMU;
 # SEEDS="N..." are the seeds of the random mix; KERNEL=NAME is the kernel (host).
+# On a kernel that does not patch itself the processors run in parallel.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -61,15 +62,18 @@ build_all() {
 # boot TEST PARAMETER...: a host with swap.  Memory ends at a multiple of 64
 # pages (mem=), as the bitmap of idle pages can't be read beyond.
 boot() {
-	local test=$1
+	local test=$1 parallel=
 	shift
-	"$top/harness/boot.sh" -q -k "$kernel" -i selftests -l "$test" -m 1024 -d 512 \
-		"$test" mem=1016M "$@" 2>&1 | tee "$out/$test.err" >&2
+	grep -q '^CONFIG_JUMP_LABEL=y' "$build/kernel-$kernel/.config" ||
+		parallel=-p
+	"$top/harness/boot.sh" -q $parallel -k "$kernel" -i selftests \
+		-l "$test-$kernel" -m 1024 -d 512 "$test" mem=1016M "$@" 2>&1 |
+		tee "$out/$test-$kernel.err" >&2
 }
 
 # report TEST STATUS: a line for each result, and for the host itself
 report() {
-	local log=$logs/$1.log name kind text status=0 any=
+	local log=$logs/$1-$kernel.log name kind text status=0 any=
 	while read -r name kind text; do
 		any=1
 		case $kind in
@@ -80,7 +84,7 @@ report() {
 		esac
 	done < <(sed -n 's/^RESULT //p' "$log")
 	[ -n "$any" ] || status=1
-	text=$(sed -n 's/^.*error: boot [^:]*: //p' "$out/$1.err" | tail -n 1)
+	text=$(sed -n 's/^.*error: boot [^:]*: //p' "$out/$1-$kernel.err" | tail -n 1)
 	if [ "$2" -eq 0 ] || [[ $text =~ ^[a-z0-9_.-]+\ FAIL\  ]]; then
 		echo "ok $1-host"
 	else
@@ -90,6 +94,23 @@ report() {
 	return $status
 }
 
+# total: what all seeds together have done
+total() {
+	awk '/^RESULT stress\.[0-9]* PASS/ {
+		for (i = 2; i <= NF; i++) {
+			if ($i ~ /^operations/) operations += $(i - 1)
+			if ($i ~ /^invalidations/) invalidations += $(i - 1)
+			if ($i == "translations") checked += $(i - 1)
+		}
+		seeds++
+	}
+	END {
+		printf "stress: %d seeds, %d operations, %d invalidations, " \
+		       "%d translations checked\n",
+		       seeds, operations, invalidations, checked
+	}' "$logs/stress-$kernel.log"
+}
+
 # run TEST PARAMETER...: boot it and report
 run() {
 	local status=0
@@ -97,13 +118,23 @@ run() {
 	report "$1" $status || result=1
 }
 
+has_kunit() { grep -q '^CONFIG_KUNIT=y' "$build/kernel-$kernel/.config"; }
+
 build_all
 [ "$part" != build ] || exit 0
 result=0
 if [ "$part" != stress ]; then
-	run selftests ${ONLY:+"only=$ONLY"} ${VARIANT:+"variant=$VARIANT"}
+	if [ -n "${ONLY:-}${VARIANT:-}" ]; then
+		run selftests ${ONLY:+"only=$ONLY"} ${VARIANT:+"variant=$VARIANT"}
+	elif has_kunit; then
+		run selftests kunit=1 kunit.enable=1
+	else
+		run selftests
+	fi
 fi
 if [ "$part" != paths ] && [ -z "${ONLY:-}${VARIANT:-}" ]; then
+	begin=$SECONDS
 	run stress ${SEEDS:+"seeds=${SEEDS// /,}"}
+	say "$(total), $(((SECONDS - begin) / 60)) minutes"
 fi
 exit $result

@@ -12,6 +12,7 @@
 
 harness=$top/harness
 modes="npt shadow notdp"
+debug_kernels=${DEBUG_KERNELS:-debug}
 passed=0 failed=0 skipped=0
 declare -A good
 
@@ -186,7 +187,6 @@ queue_names=() queue_commands=()
 begin=$SECONDS
 host="build-host initramfs"
 nommu="build-nommu_notifier initramfs"
-debug="build-debug initramfs"
 
 prepare setup "$harness/setup.sh"
 after setup single tree "$harness/tree.sh"
@@ -195,7 +195,7 @@ after setup single tree "$harness/tree.sh"
 after tree suite check "$harness/check.sh"
 after tree suite kunit "$harness/kunit.sh"
 after setup suite model "$harness/model.sh"
-for kernel in host nommu_notifier debug; do
+for kernel in host nommu_notifier $debug_kernels; do
 	after tree single "build-$kernel" "$harness/kernel.sh" "$kernel"
 done
 after setup prepare initramfs "$harness/initramfs.sh"
@@ -215,10 +215,13 @@ if [ -n "${good[build-nommu_notifier]:-}" ] && [ -n "${good[initramfs]:-}" ]; th
 		"$harness/boot.sh" -k nommu_notifier -l boot-nommu_notifier \
 		boot notifier=n
 fi
-if [ -n "${good[build-debug]:-}" ] && [ -n "${good[initramfs]:-}" ]; then
-	queue selftests env KERNEL=debug "$harness/selftests.sh" paths
-	queue stress env KERNEL=debug "$harness/selftests.sh" stress
-fi
+for kernel in $debug_kernels; do
+	[ -n "${good[build-$kernel]:-}" ] && [ -n "${good[initramfs]:-}" ] ||
+		continue
+	selftests=(env "KERNEL=$kernel" "$harness/selftests.sh")
+	queue "selftests-$kernel" "${selftests[@]}" paths
+	queue "stress-$kernel" "${selftests[@]}" stress
+done
 run_queue &
 queue_pid=$!
 trap 'kill "$queue_pid" 2>/dev/null || true' EXIT
@@ -231,8 +234,12 @@ done
 for mode in $modes; do
 	after "$host" suite "kvm-selftests-$mode" queued "kvm-selftests-$mode"
 done
-after "$debug" suite selftests queued selftests
-after "$debug" suite stress queued stress
+for kernel in $debug_kernels; do
+	for part in selftests stress; do
+		after "build-$kernel initramfs" \
+			suite "$part-$kernel" queued "$part-$kernel"
+	done
+done
 
 say "--- $(((SECONDS - begin) / 60)) minutes"
 echo "$passed passed, $failed failed, $skipped skipped"
