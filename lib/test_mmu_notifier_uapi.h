@@ -11,10 +11,11 @@
  * should be gone is *stale*.
  *
  * Errors: -EINVAL for an argument that makes no sense, for a reserved field that
- * is not 0 and for a structure of another size; -EFAULT for memory that the
- * process can't access that way; -ENOTTY for a command that there is not;
- * -ENOENT without an address space; -EPERM from another address space than the
- * one attached; -EINTR when a signal kills the caller; -ENOMEM.
+ * is not 0 and for a structure of another size or direction; -EFAULT for memory
+ * that the process can't access that way; -ENOTTY for a command that there is
+ * not; -ENOENT without an address space; -EPERM from another address space than
+ * the one attached; -EINTR when a signal kills the caller; -ENOMEM.  If there is
+ * more than one reason to fail, it is the error of any of them.
  */
 #ifndef _LIB_TEST_MMU_NOTIFIER_UAPI_H
 #define _LIB_TEST_MMU_NOTIFIER_UAPI_H

@@ -28,6 +28,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -460,6 +461,23 @@ static size_t count_pages(const char *addr, size_t len, uint64_t bit)
 	return n;
 }
 
+#define CGROUP	"/sys/fs/cgroup/"
+#define OURS	CGROUP "mmu_notifier_test/"
+
+/* Moves us to a memory cgroup of our own. */
+static bool enter_cgroup(void)
+{
+	write_file(CGROUP "cgroup.subtree_control", "+memory");
+	mkdir(OURS, 0755);
+	return !write_file(OURS "cgroup.procs", "0");
+}
+
+static void leave_cgroup(void)
+{
+	write_file(CGROUP "cgroup.procs", "0");
+	rmdir(OURS);
+}
+
 /* The parent's way to run something in a process of its own. */
 #define IN_CHILD(pid)	for (; !((pid) = fork()); _exit(0))
 
@@ -468,6 +486,40 @@ static bool child_ok(pid_t pid)
 	int status;
 
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+/* A child that attaches @fd to itself and has all of @p mapped. */
+static bool child_attaches(struct mn *self, int fd, char *p, size_t len)
+{
+	struct mn child = { .fd = fd };
+
+	if (attach(fd, self->class, self->kind))
+		return false;
+	fill(p, len, BY_CHILD);
+	return agrees(&child, p, len) && mn_fill(&child, p, len, BY_DEVICE);
+}
+
+/* One that does so and waits to be killed. */
+static pid_t attached_child(struct mn *self, int fd, char *p, size_t len)
+{
+	int fds[2];
+	pid_t pid;
+	char c;
+
+	if (pipe(fds))
+		return -1;
+	IN_CHILD(pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		c = child_attaches(self, fd, p, len);
+		if (write(fds[1], &c, 1) != 1)
+			_exit(1);
+		pause();
+	}
+	close(fds[1]);
+	if (pid > 0 && (read(fds[0], &c, 1) != 1 || !c))
+		pid = -1;
+	close(fds[0]);
+	return pid;
 }
 
 /* --- what all tests do ---------------------------------------------------- */
@@ -620,6 +672,495 @@ TEST_PATH(fetch_add)
 	EXPECT_EQ(37, access.value);
 	EXPECT_EQ(42, p[1]);
 	check(_metadata, self);
+}
+
+/* --- random ioctls -------------------------------------------------------- */
+
+/*
+ * The device has to get along with any arguments, and what it returns must be
+ * what its header says.  What is wrong with the arguments is worked out here, as
+ * the set of errors that would be right; if nothing is, it must succeed.
+ */
+FIXTURE(device)
+{
+	struct mn mn;
+};
+
+FIXTURE_SETUP(device)
+{
+	set_up(_metadata, &self->mn, TEST_MN_PAGE_TABLE, TEST_MN_HLIST);
+}
+
+FIXTURE_TEARDOWN(device)
+{
+	close(self->mn.fd);
+}
+
+#define FUZZ_CALLS	20000UL
+#define ERROR(error)	(1ULL << (error))
+
+/*
+ * Addresses that no flip of one bit makes addresses of other memory, except for
+ * bits 20 to 31, which are not flipped.
+ */
+#define ARENA		((char *)0x155500000000)
+#define ARENA_RW	(ARENA + 0x100000)
+#define ARENA_RO	(ARENA + 0x200000)
+#define ARENA_LEN	0x1000000UL
+#define ARENA_ARGS	(ARENA + 0x400000)	/* a page */
+#define ARENA_SEALED	(ARENA + 0x800000)	/* the same page, read-only */
+
+/* The end of the address space; with five levels of page tables it is another. */
+static uint64_t task_end = (1UL << 47) - PAGE;
+
+static const unsigned int commands[] = {
+	TEST_MN_ATTACH,
+	TEST_MN_DETACH,
+	TEST_MN_FAULT,
+	TEST_MN_READ,
+	TEST_MN_WRITE,
+	TEST_MN_FETCH_ADD,
+	TEST_MN_CHECK,
+	TEST_MN_STATS,
+	TEST_MN_STALE,
+	TEST_MN_DELAY,
+};
+
+#define NR_COMMANDS	ARRAY_SIZE(commands)
+
+union args {
+	struct test_mn_attach attach;
+	struct test_mn_fault fault;
+	struct test_mn_access access;
+	struct test_mn_check check;
+	struct test_mn_delay delay;
+	uint32_t words[8];
+};
+
+/* An open device, and what it should be attached to. */
+struct target {
+	enum { NO_MM, OUR_MM, OTHER_MM } whose;
+	int fd;
+	struct test_mn_attach as;
+};
+
+struct fuzz {
+	uint64_t random;
+	struct target targets[3];
+	unsigned long succeeded[NR_COMMANDS], failed[NR_COMMANDS];
+};
+
+static uint64_t pick(struct fuzz *f, uint64_t n)
+{
+	uint64_t x = f->random += 0x9e3779b97f4a7c15ULL;
+
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return (x ^ (x >> 31)) % n;
+}
+
+/* Files should be attached most of the time. */
+static unsigned int pick_command(struct fuzz *f)
+{
+	unsigned int cmd = commands[pick(f, NR_COMMANDS)];
+
+	return cmd == TEST_MN_DETACH && pick(f, 8) ? TEST_MN_ATTACH : cmd;
+}
+
+static uint64_t pick_odd_number(struct fuzz *f)
+{
+	switch (pick(f, 5)) {
+	case 0:
+		return pick(f, 4);
+	case 1:
+		return 1ULL << pick(f, 64);
+	case 2:
+		return -pick(f, 2 * PAGE);
+	case 3:
+		return task_end + pick(f, 2 * PAGE) - PAGE;
+	default:
+		return pick(f, -1ULL);
+	}
+}
+
+static uint64_t pick_addr(struct fuzz *f)
+{
+	uint64_t addr = (uintptr_t)ARENA_RW;
+
+	switch (pick(f, 16)) {
+	case 0:
+		return pick_odd_number(f) | 1ULL << 63;
+	case 1:
+		return task_end + pick(f, 2 * PAGE) - PAGE;
+	case 2:
+		return addr + SMALL - pick(f, 16);
+	case 3 ... 4:
+		addr = (uintptr_t)ARENA_RO;
+		break;
+	case 5:
+		/* Nothing is there. */
+		addr += 2 * SMALL;
+		break;
+	}
+	addr += pick(f, SMALL);
+	return pick(f, 2) ? addr & -8 : pick(f, 2) ? addr & -PAGE : addr;
+}
+
+static uint64_t pick_len(struct fuzz *f)
+{
+	switch (pick(f, 8)) {
+	case 0 ... 3:
+		return 8;
+	case 4:
+		return pick(f, PAGE + 2);
+	case 5 ... 6:
+		return pick(f, SMALL / PAGE + 1) * PAGE;
+	default:
+		return pick_odd_number(f);
+	}
+}
+
+static void pick_attach(struct fuzz *f, struct test_mn_attach *arg)
+{
+	arg->class = pick(f, 6);
+	arg->kind = pick(f, 4);
+	if (arg->kind == TEST_MN_INTERVAL || !pick(f, 8)) {
+		arg->start = pick_addr(f) & -PAGE;
+		arg->len = pick_len(f) * (pick(f, 4) ? PAGE : 1);
+	}
+	arg->flags = pick(f, 8) ? 0 : pick_odd_number(f);
+}
+
+static void pick_access(struct fuzz *f, unsigned int cmd,
+			struct test_mn_access *arg)
+{
+	arg->addr = pick_addr(f);
+	arg->len = pick_len(f);
+	if (cmd == TEST_MN_FETCH_ADD) {
+		arg->value = pick_odd_number(f);
+		arg->buffer = pick(f, 8) ? 0 : pick_addr(f);
+	} else {
+		arg->value = pick(f, 8) ? 0 : pick_odd_number(f);
+		arg->buffer = pick(f, 16) ? pick_addr(f) : 0;
+	}
+}
+
+static void pick_args(struct fuzz *f, unsigned int cmd, union args *args)
+{
+	unsigned int bit;
+
+	memset(args, 0, sizeof(*args));
+	switch (cmd) {
+	case TEST_MN_ATTACH:
+		pick_attach(f, &args->attach);
+		break;
+	case TEST_MN_FAULT:
+		args->fault.addr = pick_addr(f);
+		args->fault.len = pick_len(f);
+		args->fault.write = pick(f, 16) ? pick(f, 2) : pick(f, -1U);
+		args->fault.reserved = pick(f, 8) ? 0 : pick(f, -1U);
+		break;
+	case TEST_MN_READ:
+	case TEST_MN_WRITE:
+	case TEST_MN_FETCH_ADD:
+		pick_access(f, cmd, &args->access);
+		break;
+	case TEST_MN_CHECK:
+		args->check.addr = pick_odd_number(f);
+		args->check.len = pick_len(f);
+		args->check.checked = pick(f, 8) ? 0 : pick_odd_number(f);
+		args->check.stale = pick(f, 8) ? 0 : pick_odd_number(f);
+		break;
+	case TEST_MN_DELAY:
+		args->delay.point = pick(f, TEST_MN_POINTS + 1);
+		args->delay.usecs = pick(f, 4) ? pick(f, 10) : pick(f, 20001);
+		break;
+	}
+	if (!pick(f, 8)) {
+		bit = pick(f, 2) ? pick(f, 20) : 32 + pick(f, 32);
+		args->words[2 * pick(f, 4) + bit / 32] ^= 1U << bit % 32;
+	}
+}
+
+/* Where the arguments are, to the kernel: somewhere it can get at, or not. */
+static char *pick_place(struct fuzz *f, size_t size)
+{
+	switch (pick(f, 24)) {
+	case 0:
+		return NULL;
+	case 1:
+		return (char *)(pick_odd_number(f) | 1ULL << 63);
+	case 2:
+		return ARENA_ARGS + PAGE - pick(f, size + 1);
+	case 3:
+		return ARENA_ARGS - pick(f, size + 1);
+	case 4:
+		return ARENA_SEALED;
+	case 5:
+		return ARENA_ARGS + pick(f, PAGE - size);
+	default:
+		return ARENA_ARGS;
+	}
+}
+
+static bool inside(uint64_t addr, uint64_t len, const char *start, uint64_t size)
+{
+	uint64_t offset = addr - (uintptr_t)start;
+
+	return offset < size && len <= size - offset;
+}
+
+/* What does not fit into the page is cut off. */
+static void put_args(char *place, const union args *args)
+{
+	const char *from = (const void *)args;
+	size_t i;
+
+	if (place == ARENA_SEALED)
+		place = ARENA_ARGS;
+	for (i = 0; i < sizeof(*args); i++)
+		if (inside((uintptr_t)place + i, 1, ARENA_ARGS, PAGE))
+			place[i] = from[i];
+}
+
+static bool can_access(uint64_t addr, uint64_t len, bool write)
+{
+	return inside(addr, len, ARENA_RW, SMALL) ||
+	       (!write && inside(addr, len, ARENA_RO, SMALL));
+}
+
+static bool beyond_end(uint64_t addr, uint64_t len)
+{
+	return addr >= task_end || len > task_end - addr;
+}
+
+static uint64_t wrong_range(uint64_t addr, uint64_t len)
+{
+	return !len || beyond_end(addr, len) ? ERROR(EINVAL) : 0;
+}
+
+static uint64_t wrong_attach(const struct target *t,
+			     const struct test_mn_attach *arg)
+{
+	uint64_t wrong = t->whose == NO_MM ? 0 : ERROR(EEXIST);
+	bool interval = arg->kind == TEST_MN_INTERVAL;
+
+	if (arg->class < TEST_MN_PAGE_TABLE || arg->class > TEST_MN_SVA ||
+	    (!interval && arg->kind != TEST_MN_HLIST) || arg->flags)
+		wrong |= ERROR(EINVAL);
+	if (!interval && (arg->start || arg->len))
+		wrong |= ERROR(EINVAL);
+	if (interval && (arg->class == TEST_MN_TLB || arg->class == TEST_MN_SVA ||
+			 (arg->start | arg->len) % PAGE || !arg->len ||
+			 beyond_end(arg->start, arg->len)))
+		wrong |= ERROR(EINVAL);
+	return wrong;
+}
+
+/* What only the process that is attached may do, and to what is mapped. */
+static uint64_t wrong_memory(const struct target *t, uint64_t addr,
+			     uint64_t len, bool write)
+{
+	uint64_t wrong = wrong_range(addr, len);
+
+	if (t->whose == NO_MM)
+		wrong |= ERROR(ENOENT);
+	if (t->whose == OTHER_MM)
+		wrong |= ERROR(EPERM);
+	if (!can_access(addr, len, write))
+		wrong |= ERROR(EFAULT);
+	if (t->as.kind == TEST_MN_INTERVAL &&
+	    !inside(addr, len, (char *)(uintptr_t)t->as.start, t->as.len))
+		wrong |= ERROR(EINVAL);
+	return wrong;
+}
+
+static uint64_t wrong_access(const struct target *t, unsigned int cmd,
+			     const struct test_mn_access *arg)
+{
+	uint64_t wrong = wrong_memory(t, arg->addr, arg->len,
+				      cmd != TEST_MN_READ);
+
+	if (cmd == TEST_MN_FETCH_ADD) {
+		if (arg->len != 8 || arg->addr % 8 || arg->buffer)
+			wrong |= ERROR(EINVAL);
+	} else {
+		if (arg->len > PAGE || arg->value)
+			wrong |= ERROR(EINVAL);
+		if (!can_access(arg->buffer, arg->len, cmd == TEST_MN_READ))
+			wrong |= ERROR(EFAULT);
+	}
+	return wrong;
+}
+
+static uint64_t wrong_args(const struct target *t, unsigned int cmd,
+			   const union args *args)
+{
+	uint64_t wrong = t->whose == NO_MM ? ERROR(ENOENT) : 0;
+
+	switch (cmd) {
+	case TEST_MN_ATTACH:
+		return wrong_attach(t, &args->attach);
+	case TEST_MN_FAULT:
+		wrong = wrong_memory(t, args->fault.addr, args->fault.len,
+				     args->fault.write);
+		if (args->fault.write > 1 || args->fault.reserved)
+			wrong |= ERROR(EINVAL);
+		return wrong;
+	case TEST_MN_READ:
+	case TEST_MN_WRITE:
+	case TEST_MN_FETCH_ADD:
+		return wrong_access(t, cmd, &args->access);
+	case TEST_MN_CHECK:
+		if (!args->check.len || args->check.checked ||
+		    args->check.stale)
+			wrong |= ERROR(EINVAL);
+		return wrong;
+	case TEST_MN_DELAY:
+		return args->delay.point >= TEST_MN_POINTS ||
+		       args->delay.usecs > 10000 ? ERROR(EINVAL) : 0;
+	}
+	return wrong;
+}
+
+/* The set of errors that the device may return; empty if it must succeed. */
+static uint64_t wrong_call(const struct target *t, unsigned int cmd,
+			   char *place, const union args *args)
+{
+	uint64_t addr = (uintptr_t)place, wrong;
+	size_t size = _IOC_SIZE(cmd);
+	bool writable = inside(addr, size, ARENA_ARGS, PAGE);
+	bool readable = writable || inside(addr, size, ARENA_SEALED, PAGE);
+
+	if (_IOC_TYPE(cmd) != 'N' || _IOC_NR(cmd) >= NR_COMMANDS)
+		return ERROR(ENOTTY);
+	if (commands[_IOC_NR(cmd)] != cmd)
+		return ERROR(EINVAL);
+	if ((_IOC_DIR(cmd) & _IOC_WRITE) && !readable)
+		return ERROR(EFAULT);
+	wrong = wrong_args(t, cmd, args);
+	if ((_IOC_DIR(cmd) & _IOC_READ) && !writable)
+		wrong |= ERROR(EFAULT);
+	return wrong;
+}
+
+static void has_succeeded(struct target *t, unsigned int cmd,
+			  const union args *args)
+{
+	struct test_mn_delay none = { .point = args->delay.point };
+
+	switch (cmd) {
+	case TEST_MN_ATTACH:
+		t->whose = OUR_MM;
+		t->as = args->attach;
+		break;
+	case TEST_MN_DETACH:
+		t->whose = NO_MM;
+		memset(&t->as, 0, sizeof(t->as));
+		break;
+	case TEST_MN_DELAY:
+		/* Long ones would be most of the test. */
+		if (args->delay.usecs > 10)
+			ioctl(t->fd, TEST_MN_DELAY, &none);
+		break;
+	}
+}
+
+static bool fuzz_once(struct __test_metadata *_metadata, struct fuzz *f)
+{
+	unsigned int cmd = pick_command(f), i;
+	struct target *t = &f->targets[pick(f, 3)];
+	uint64_t wrong;
+	union args args;
+	char *place;
+	int ret;
+
+	pick_args(f, cmd, &args);
+	if (!pick(f, 16))
+		cmd ^= 1U << pick(f, 32);
+	place = pick_place(f, _IOC_SIZE(cmd) % PAGE);
+	/* Nobody else would attach it again. */
+	if (t->whose == OTHER_MM && cmd == TEST_MN_DETACH)
+		return true;
+
+	put_args(place, &args);
+
+	wrong = wrong_call(t, cmd, place, &args);
+	ret = ioctl(t->fd, cmd, place) ? errno : 0;
+	if (!ret)
+		has_succeeded(t, cmd, &args);
+	if (_IOC_NR(cmd) < NR_COMMANDS) {
+		f->succeeded[_IOC_NR(cmd)] += !ret;
+		f->failed[_IOC_NR(cmd)] += !!ret;
+	}
+	if (wrong ? ret && wrong & ERROR(ret) : !ret)
+		return true;
+	TH_LOG("command %#x of file %d (of %d) at %p: %s, not one of %#llx", cmd,
+	       (int)(t - f->targets), t->whose, place,
+	       ret ? strerror(ret) : "succeeded", (unsigned long long)wrong);
+	for (i = 0; i < 8; i += 2)
+		TH_LOG("  %#010x %#010x", args.words[i], args.words[i + 1]);
+	return false;
+}
+
+static bool map_arena(void)
+{
+	int fd = memory_file(2 * SMALL);
+	int none = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+
+	return fd >= 0 &&
+	       mmap(ARENA, ARENA_LEN, PROT_NONE, none, -1, 0) == ARENA &&
+	       map_at(ARENA_RW, SMALL, MAP_SHARED, fd) &&
+	       map_at(ARENA_RO, SMALL, MAP_SHARED, fd) &&
+	       !mprotect(ARENA_RO, SMALL, PROT_READ) &&
+	       mmap(ARENA_ARGS, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_FIXED, fd, SMALL) == ARENA_ARGS &&
+	       mmap(ARENA_SEALED, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED,
+		    fd, SMALL) == ARENA_SEALED;
+}
+
+TEST_F_TIMEOUT(device, fuzz, FOR_EVER)
+{
+	struct fuzz f = { .random = 1 };
+	struct mn *before = &self->mn;
+	char *p = map(SMALL);
+	unsigned long i;
+	pid_t pid;
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, before, p, SMALL);
+	ASSERT_TRUE(map_arena());
+	if (mn_touch(before, (char *)task_end) != -EINVAL)
+		task_end = (1UL << 56) - PAGE;
+	for (i = 0; i < 3; i++) {
+		f.targets[i].fd = open(DEVICE, O_RDWR);
+		ASSERT_LE(0, f.targets[i].fd);
+	}
+	pid = attached_child(before, f.targets[2].fd, p, SMALL);
+	ASSERT_LT(0, pid);
+	f.targets[2].whose = OTHER_MM;
+
+	for (i = 0; i < FUZZ_CALLS; i++)
+		ASSERT_TRUE(fuzz_once(_metadata, &f));
+	for (i = 0; i < NR_COMMANDS; i++) {
+		EXPECT_LT(0, f.succeeded[i]);
+		EXPECT_LT(0, f.failed[i]);
+	}
+
+	/* None of them has seen, or done, any harm. */
+	for (i = 0; i < 3; i++) {
+		struct mn target = { .fd = f.targets[i].fd };
+
+		if (f.targets[i].whose == OUR_MM)
+			check(_metadata, &target);
+		close(target.fd);
+	}
+	kill(pid, SIGKILL);
+	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	check(_metadata, before);
+	usable(_metadata, before, p, SMALL);
+	EXPECT_TRUE(agrees(before, ARENA_RW, SMALL));
 }
 
 /* --- protection ----------------------------------------------------------- */
@@ -1892,17 +2433,6 @@ TEST_PATH(uprobe)
 
 /* --- the end of the address space ----------------------------------------- */
 
-/* A child that attaches @fd to itself and has all of @p mapped. */
-static bool child_attaches(struct mn *self, int fd, char *p, size_t len)
-{
-	struct mn child = { .fd = fd };
-
-	if (attach(fd, self->class, self->kind))
-		return false;
-	fill(p, len, BY_CHILD);
-	return agrees(&child, p, len) && mn_fill(&child, p, len, BY_DEVICE);
-}
-
 static void gone(struct __test_metadata *_metadata, int fd)
 {
 	struct test_mn_check all = { .len = -1ULL };
@@ -1981,24 +2511,16 @@ TEST_PATH(oom_reap)
 {
 	struct sched_param fifo = { .sched_priority = 1 }, normal = {};
 	struct test_mn_check all = { .len = -1ULL };
-	int fd = open(DEVICE, O_RDWR), pidfd, ret, fds[2];
+	int fd = open(DEVICE, O_RDWR), pidfd, ret;
 	struct mn child = { .fd = fd };
 	struct test_mn_stats before, now;
-	char *p = map(SMALL), c;
+	char *p = map(SMALL);
 	pid_t pid;
 
 	ASSERT_LE(0, fd);
 	ASSERT_NE(NULL, p);
-	ASSERT_EQ(0, pipe(fds));
-	IN_CHILD(pid) {
-		c = child_attaches(self, fd, p, SMALL);
-		if (write(fds[1], &c, 1) != 1)
-			_exit(1);
-		pause();
-	}
+	pid = attached_child(self, fd, p, SMALL);
 	ASSERT_LT(0, pid);
-	ASSERT_EQ(1, read(fds[0], &c, 1));
-	ASSERT_EQ(1, c);
 	pidfd = syscall(SYS_pidfd_open, pid, 0);
 	ASSERT_LE(0, pidfd);
 	before = mn_stats(&child);
@@ -2195,23 +2717,6 @@ TEST_YOUNG(idle_huge)
 	if (!p)
 		SKIP(return, NO_THP);
 	test_idle(_metadata, self, p);
-}
-
-#define CGROUP	"/sys/fs/cgroup/"
-#define OURS	CGROUP "mmu_notifier_test/"
-
-/* Moves us to a memory cgroup of our own. */
-static bool enter_cgroup(void)
-{
-	write_file(CGROUP "cgroup.subtree_control", "+memory");
-	mkdir(OURS, 0755);
-	return !write_file(OURS "cgroup.procs", "0");
-}
-
-static void leave_cgroup(void)
-{
-	write_file(CGROUP "cgroup.procs", "0");
-	rmdir(OURS);
 }
 
 /* Nobody but the device has used the memory for a while. */
