@@ -4,6 +4,7 @@
  * threads use the memory through a secondary MMU of lib/test_mmu_notifier.c.
  *
  *	mmu_notifier_stress [-s SEED] [-n OPERATIONS] [-t THREADS] [-c CLASS]
+ *			    [-f PERCENT]
  *
  * There are two areas.  In the first one nothing that happens may change what
  * the memory holds: CPU and device add to counters there, and no addition may be
@@ -11,6 +12,9 @@
  * translation is used that should be gone.
  *
  * What each thread does follows from the seed; how the threads meet does not.
+ *
+ * With -f, that share of the threads' slab allocations fails (CONFIG_FAILSLAB).
+ * An access by the device may fail for that, but then nothing may have happened.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -43,7 +47,10 @@
 #define ALL_START	PAGE
 #define ALL_LEN		((1UL << 47) - 4 * PAGE)
 
-#define USAGE "usage: %s [-s SEED] [-n OPERATIONS] [-t THREADS] [-c CLASS]\n"
+#define FAIL_SLAB	"/sys/kernel/debug/failslab/"
+
+#define USAGE "usage: %s [-s SEED] [-n OPERATIONS] [-t THREADS] [-c CLASS]" \
+	      " [-f PERCENT]\n"
 
 static const struct class {
 	const char *name;
@@ -61,11 +68,11 @@ static const struct class {
 #define NR_CLASSES 6
 
 static const struct class *class;
-static unsigned long seed = 1, operations = 20000, threads = 4;
+static unsigned long seed = 1, operations = 20000, threads = 4, percent;
 static int device;
 static char *counted, *wild;
 static uint64_t expected[COUNTERS];
-static unsigned long failures;
+static unsigned long failures, without_memory;
 
 struct worker {
 	pthread_t thread;
@@ -93,6 +100,15 @@ static void fail(const char *what, unsigned long where, int error)
 	__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
 	printf("seed %lu: %s at %#lx: %s\n", seed, what, where,
 	       error ? strerror(error) : "wrong");
+}
+
+/* Did the device fail for want of memory, as it may with -f? */
+static bool lacked_memory(void)
+{
+	if (!percent || errno != ENOMEM)
+		return false;
+	__atomic_fetch_add(&without_memory, 1, __ATOMIC_RELAXED);
+	return true;
 }
 
 /* A part of an area: mostly small, sometimes a huge page or two. */
@@ -131,10 +147,10 @@ static void add_by_device(struct worker *w)
 		.value = value,
 	};
 
-	if (ioctl(device, TEST_MN_FETCH_ADD, &arg))
-		fail("FETCH_ADD", arg.addr, errno);
-	else
+	if (!ioctl(device, TEST_MN_FETCH_ADD, &arg))
 		__atomic_fetch_add(&expected[n], value, __ATOMIC_RELAXED);
+	else if (!lacked_memory())
+		fail("FETCH_ADD", arg.addr, errno);
 }
 
 static void add_by_cpu(struct worker *w)
@@ -146,27 +162,46 @@ static void add_by_cpu(struct worker *w)
 	__atomic_fetch_add(&expected[n], value, __ATOMIC_RELAXED);
 }
 
+/* Whether it succeeds may depend on the kernel and on what is mapped. */
+static bool write_file(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+	bool done;
+
+	if (fd < 0)
+		return false;
+	done = write(fd, text, strlen(text)) >= 0;
+	close(fd);
+	return done;
+}
+
+/* From here on allocations of this thread may fail, or not. */
+static void may_fail(bool may)
+{
+	static __thread int fd = -1;
+
+	if (!percent)
+		return;
+	/* Opened once, as that may fail too. */
+	if (fd < 0)
+		fd = open("/proc/thread-self/make-it-fail", O_WRONLY);
+	if (pwrite(fd, may ? "1" : "0", 1, 0) != 1)
+		fail("make-it-fail", 0, errno);
+}
+
 static void fork_and_wait(void)
 {
-	pid_t pid = fork();
 	int status;
+	pid_t pid;
 
+	/* The kernel complains if it can't get a stack. */
+	may_fail(false);
+	pid = fork();
 	if (!pid)
 		_exit(0);
 	if (pid > 0)
 		waitpid(pid, &status, 0);
-}
-
-static void write_file(const char *name, const char *text)
-{
-	int fd = open(name, O_WRONLY);
-
-	if (fd < 0)
-		return;
-	/* Whether it succeeds depends on the kernel and on what is mapped. */
-	if (write(fd, text, strlen(text)) < 0)
-		errno = 0;
-	close(fd);
+	may_fail(true);
 }
 
 static void split(const char *addr, unsigned long len)
@@ -228,7 +263,7 @@ static void access_wild(struct worker *w)
 	};
 
 	if (ioctl(device, pick(w, 2) ? TEST_MN_READ : TEST_MN_WRITE, &arg) &&
-	    errno != EFAULT)
+	    errno != EFAULT && !lacked_memory())
 		fail("access", arg.addr, errno);
 }
 
@@ -290,6 +325,7 @@ static void *work(void *data)
 	struct worker *w = data;
 	unsigned long i, tenth = w->operations / 10 + 1;
 
+	may_fail(true);
 	for (i = 0; i < w->operations; i++) {
 		switch (pick(w, 100)) {
 		case 0 ... 39:
@@ -378,6 +414,20 @@ static void compare(void)
 	}
 }
 
+/* The @share of all slab allocations fails, of those threads that may fail. */
+static bool fail_slab(unsigned long share)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lu", share);
+	return write_file(FAIL_SLAB "task-filter", "Y") &&
+	       write_file(FAIL_SLAB "ignore-gfp-wait", "N") &&
+	       write_file(FAIL_SLAB "verbose", "0") &&
+	       write_file(FAIL_SLAB "interval", "1") &&
+	       write_file(FAIL_SLAB "times", "-1") &&
+	       write_file(FAIL_SLAB "probability", text);
+}
+
 static void run(void)
 {
 	static struct worker workers[MAX_THREADS];
@@ -418,14 +468,17 @@ static int result(void)
 		told += stats.invalidations[i];
 	printf("seed %lu: %s, %lu operations, %lu invalidations, ", seed,
 	       class->name, operations, told);
+	if (percent)
+		printf("%lu%% of slab allocations fail, %lu accesses for that, ",
+		       percent, without_memory);
 	printf("%llu retries, %llu translations checked, %llu stale\n",
 	       stats.retries, stats.checked, stats.stale);
-	if (!told || !stats.checked)
+	if (!told || !stats.checked || (percent && !without_memory))
 		fail("nothing was tested", 0, 0);
 	if (!failures && !stats.stale && !stats.unpaired && !stats.in_progress)
 		return 0;
-	printf("FAIL, again with: mmu_notifier_stress -s %lu -n %lu -t %lu -c %s\n",
-	       seed, operations, threads, class->name);
+	printf("FAIL, again with: mmu_notifier_stress -s %lu -n %lu -t %lu -c %s -f %lu\n",
+	       seed, operations, threads, class->name, percent);
 	return 1;
 }
 
@@ -444,7 +497,7 @@ int main(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "s:n:t:c:")) != -1) {
+	while ((c = getopt(argc, argv, "s:n:t:c:f:")) != -1) {
 		switch (c) {
 		case 's':
 			seed = strtoul(optarg, NULL, 0);
@@ -457,6 +510,9 @@ int main(int argc, char **argv)
 			break;
 		case 'c':
 			class = find_class(optarg);
+			break;
+		case 'f':
+			percent = strtoul(optarg, NULL, 0);
 			break;
 		default:
 			fprintf(stderr, USAGE, argv[0]);
@@ -474,6 +530,12 @@ int main(int argc, char **argv)
 
 	counted = map_area();
 	wild = map_area();
+	if (percent && !fail_slab(percent)) {
+		fprintf(stderr, "no " FAIL_SLAB "\n");
+		return 2;
+	}
 	run();
+	if (percent)
+		fail_slab(0);
 	return result();
 }
