@@ -78,10 +78,31 @@ not_elsewhere() {
 	}' <(our_functions) -
 }
 
+# unexpected: standard input without the lines that belong to what a test has
+# announced: the killing of a process for want of memory, if it is one that has
+# called itself expected_oom, and a warning that a KUnit test is about to provoke
+# Only these lines: whatever else the kernel says meanwhile still counts.
+unexpected() {
+	awk '
+	/\] expected_oom invoked oom-killer: / { killing = traces = 1; next }
+	killing && /\] oom-kill:constraint=[^ ]*,task=expected_oom,/ { next }
+	killing && /out of memory: Killed process [0-9]+ \(expected_oom\) / {
+		killing = 0
+		next
+	}
+	/\] +# [a-z_]*: a warning is expected here$/ {
+		warnings = traces = 1
+		next
+	}
+	warnings && /\] WARNING: / { warnings = 0; next }
+	traces && /\] Call Trace:$/ { traces = 0; next }
+	{ print }'
+}
+
 # complaints: the lines of the log that no healthy kernel prints
 # The case does not matter; one harmless line of every boot has such a word.
 complaints() {
-	grep -aiE "$stamp.*($bad)" "$log" |
+	unexpected <"$log" | grep -aiE "$stamp.*($bad)" |
 		grep -av 'pci=nocrs.*report a bug' | not_elsewhere || true
 }
 

@@ -2550,6 +2550,161 @@ TEST_PATH(oom_reap)
 	close(fd);
 }
 
+/* --- the OOM killer ------------------------------------------------------- */
+
+#define VICTIM		"expected_oom"	/* boot.sh knows the name */
+#define VICTIM_MEMORY	(64UL << 20)
+#define VICTIM_LIMIT	"8M"
+#define BRAKE_LEN	(1024 * PAGE)
+
+/* How often a hook had something to say; 0 if nobody counts. */
+static unsigned long hook_hits(const char *name)
+{
+	FILE *f = fopen("/sys/kernel/debug/mmu_notifier/hooks", "r");
+	unsigned long hits = 0, n;
+	char line[256], what[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)) &&
+		    sscanf(line, "%127s %lu", what, &n) == 2)
+			hits += n;
+	if (f)
+		fclose(f);
+	return hits;
+}
+
+/*
+ * One mapping for each page, so that there are as many ranges when all of them
+ * are emptied: with a delay in each it goes on for long, and can't be killed.
+ * It holds mmap_lock for reading, as the OOM reaper does.
+ */
+static void *brake(void *addr)
+{
+	madvise(addr, BRAKE_LEN, MADV_DONTNEED);
+	return NULL;
+}
+
+static char *map_brake(void)
+{
+	char *p = map(BRAKE_LEN);
+	size_t offset;
+
+	for (offset = 0; p && offset < BRAKE_LEN; offset += 2 * PAGE)
+		if (mprotect(p + offset, PAGE, PROT_READ))
+			return NULL;
+	return p;
+}
+
+/*
+ * The process that runs out of memory.  Its address space lives on after it was
+ * killed, until @brake_fd is told to have no more delays: else it would be the
+ * exit that unmaps the memory, and not the OOM reaper.
+ */
+static void be_killed(struct mn *self, int fd, int brake_fd, char *p,
+		      size_t len, int ready)
+{
+	char *memory = map(VICTIM_MEMORY), *slow = map_brake();
+	struct mn brakes = { .fd = brake_fd };
+	pthread_t thread;
+	size_t offset;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, VICTIM);
+	if (!memory || !slow || !enter_cgroup() ||
+	    write_file(OURS "memory.swap.max", "0") ||
+	    write_file(OURS "memory.max", VICTIM_LIMIT) ||
+	    attach(brake_fd, TEST_MN_PAGE_TABLE, TEST_MN_HLIST) ||
+	    !child_attaches(self, fd, p, len))
+		return;
+	mn_delay(&brakes, TEST_MN_START, 10000);
+	if (pthread_create(&thread, NULL, brake, slow) ||
+	    write(ready, "", 1) != 1)
+		return;
+	while (!mn_stats(&brakes).invalidations[CLEAR])
+		sched_yield();
+	for (offset = 0; offset < VICTIM_MEMORY; offset += PAGE)
+		memory[offset] = 1;
+}
+
+/* Has the OOM reaper taken the memory, or, if that would have to wait, tried? */
+static bool oom_reaped(struct mn *self, struct mn *victim, struct mn *brakes)
+{
+	struct test_mn_stats now = mn_stats(victim);
+
+	switch (self->class) {
+	case TEST_MN_REMOTE:
+		return now.refused > victim->before.refused;
+	case TEST_MN_SVA:
+		/* Of ranges only the other one hears. */
+		return mn_stats(brakes).invalidations[UNMAP] && !now.entries;
+	default:
+		return now.dropped[UNMAP] > victim->before.dropped[UNMAP];
+	}
+}
+
+/* Translations of memory that is gone; of one that flushes late, none yet. */
+static uint64_t count_stale(struct mn *self, struct mn *victim)
+{
+	struct test_mn_check all = { .len = -1ULL };
+
+	if (self->class != TEST_MN_SVA)
+		ioctl(victim->fd, TEST_MN_CHECK, &all);
+	return all.stale;
+}
+
+/*
+ * The kernel kills a process that is out of memory, and takes its memory before
+ * it has exited.
+ */
+TEST_PATH(oom_kill)
+{
+	struct sched_param fifo = { .sched_priority = 1 };
+	struct mn victim = { .fd = open(DEVICE, O_RDWR) };
+	struct mn brakes = { .fd = open(DEVICE, O_RDWR) };
+	unsigned long hits = hook_hits("__oom_reap_task_mm:");
+	bool debugged = !access("/sys/kernel/debug/mmu_notifier", F_OK);
+	char *p = map(SMALL), c;
+	uint64_t stale = 0;
+	int fds[2], status;
+	pid_t pid;
+
+	if (access(CGROUP "cgroup.controllers", F_OK))
+		SKIP(return, "no memory cgroups");
+	ASSERT_LE(0, victim.fd);
+	ASSERT_LE(0, brakes.fd);
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, pipe(fds));
+	IN_CHILD(pid)
+		be_killed(self, victim.fd, brakes.fd, p, SMALL, fds[1]);
+	ASSERT_LT(0, pid);
+	close(fds[1]);
+	ASSERT_EQ(1, read(fds[0], &c, 1));
+	victim.before = mn_stats(&victim);
+	EXPECT_LT(0, victim.before.entries);
+
+	/* The OOM reaper gives up after a second. */
+	ASSERT_EQ(0, sched_setscheduler(0, SCHED_FIFO, &fifo));
+	while (!stale && !oom_reaped(self, &victim, &brakes) &&
+	       !mn_stats(&victim).released) {
+		usleep(1000);
+		stale = count_stale(self, &victim);
+	}
+	EXPECT_EQ(0, mn_stats(&victim).released);
+	EXPECT_TRUE(oom_reaped(self, &victim, &brakes));
+	EXPECT_EQ(0, stale + count_stale(self, &victim));
+	mn_delay(&brakes, TEST_MN_START, 0);
+
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	if (debugged)
+		EXPECT_LT(hits, hook_hits("__oom_reap_task_mm:"));
+	gone(_metadata, victim.fd);
+	gone(_metadata, brakes.fd);
+	close(victim.fd);
+	close(brakes.fd);
+	leave_cgroup();
+}
+
 /* --- allocations that fail ------------------------------------------------ */
 
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
