@@ -2141,6 +2141,79 @@ TEST_PATH(soft_offline)
 	usable(_metadata, self, p, SMALL);
 }
 
+#define MEMORY	"/sys/devices/system/memory/"
+
+static int memory_block_file(unsigned long block, const char *name, int flags)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), MEMORY "memory%lu/%s", block, name);
+	return open(path, flags);
+}
+
+/* Only such a block is sure to have nothing that can't be moved. */
+static bool is_movable(unsigned long block)
+{
+	int fd = memory_block_file(block, "valid_zones", O_RDONLY);
+	char zones[64] = "";
+
+	if (fd >= 0 && read(fd, zones, sizeof(zones) - 1) < 0)
+		zones[0] = 0;
+	close(fd);
+	return !strcmp(zones, "Movable\n");
+}
+
+static int set_memory_block(unsigned long block, const char *state)
+{
+	int fd = memory_block_file(block, "state", O_WRONLY), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, state, strlen(state)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+static unsigned long memory_block_of(const char *addr)
+{
+	char text[32] = "";
+	int fd = open(MEMORY "block_size_bytes", O_RDONLY);
+	unsigned long size = 0;
+
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+		size = strtoul(text, NULL, 16);
+	close(fd);
+	return size ? PAGEMAP_PFN(pagemap_entry(addr)) * PAGE / size : 0;
+}
+
+/* The block goes, with all the memory in it. */
+TEST_PATH(hot_unplug)
+{
+	unsigned long pfn, block;
+	int tries, ret = -1;
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	pfn = PAGEMAP_PFN(pagemap_entry(p));
+	block = memory_block_of(p);
+	if (!block || !is_movable(block))
+		SKIP(return, "the page is not in a movable block (movablecore=)");
+	for (tries = 0; ret && tries < 8; tries++)
+		ret = set_memory_block(block, "offline");
+	if (ret)
+		SKIP(return, "memory%lu: %s", block, strerror(-ret));
+	EXPECT_NE(0, PAGEMAP_PFN(pagemap_entry(p)));
+	EXPECT_NE(pfn, PAGEMAP_PFN(pagemap_entry(p)));
+	EXPECT_NE(block, memory_block_of(p));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	usable(_metadata, self, p, SMALL);
+	EXPECT_EQ(0, set_memory_block(block, "online_movable"));
+	usable(_metadata, self, p, SMALL);
+}
+
 static int hmm_open(void)
 {
 	return open("/dev/hmm_dmirror0", O_RDWR);
