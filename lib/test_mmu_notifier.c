@@ -59,6 +59,7 @@
 #define TLB_ENTRIES	64
 #define MAX_ACCESS	4096
 #define MAX_DELAY	10000
+#define MAX_CLEAN	512		/* pages */
 #define LOG_SIZE	32
 #define LAST_EVENT	MMU_NOTIFY_EXCLUSIVE
 
@@ -1204,6 +1205,7 @@ union test_args {
 	struct test_mn_stats stats;
 	struct test_mn_stale stale;
 	struct test_mn_delay delay;
+	struct test_mn_clean clean;
 };
 
 static bool bad_range(u64 addr, u64 len)
@@ -1452,6 +1454,53 @@ static int test_delay(struct test_file *file, union test_args *args)
 	return 0;
 }
 
+/* The file that a range is a shared mapping of, and the first page in it. */
+static struct file *get_shared_file(unsigned long addr, unsigned long len,
+				    pgoff_t *first)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	struct file *file = NULL;
+
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, addr);
+	if (vma && vma->vm_file && (vma->vm_flags & VM_SHARED) &&
+	    !is_vm_hugetlb_page(vma) && len <= vma->vm_end - addr) {
+		*first = linear_page_index(vma, addr);
+		file = get_file(vma->vm_file);
+	}
+	mmap_read_unlock(mm);
+	return file;
+}
+
+static int test_clean(struct test_file *file, union test_args *args)
+{
+	struct test_mn_clean *arg = &args->clean;
+	pgoff_t first, nr = arg->len >> PAGE_SHIFT, start = 0, end = 0;
+	DECLARE_BITMAP(dirty, MAX_CLEAN) = {};
+	struct address_space *mapping;
+	struct file *mapped;
+
+	if (bad_range(arg->addr, arg->len) || nr > MAX_CLEAN ||
+	    offset_in_page(arg->addr | arg->len) || arg->write_protect > 1 ||
+	    arg->reserved || arg->changed)
+		return -EINVAL;
+	mapped = get_shared_file(arg->addr, arg->len, &first);
+	if (!mapped)
+		return -EFAULT;
+
+	mapping = mapped->f_mapping;
+	if (arg->write_protect)
+		arg->changed = wp_shared_mapping_range(mapping, first, nr);
+	else
+		arg->changed = clean_record_shared_mapping_range(mapping, first,
+								 nr, first,
+								 dirty, &start,
+								 &end);
+	fput(mapped);
+	return 0;
+}
+
 static const struct test_command {
 	unsigned int cmd;
 	bool exclusive;		/* no other command meanwhile */
@@ -1468,6 +1517,7 @@ static const struct test_command {
 	{ TEST_MN_STATS, false, false, test_stats },
 	{ TEST_MN_STALE, false, false, test_stale },
 	{ TEST_MN_DELAY, false, false, test_delay },
+	{ TEST_MN_CLEAN, false, true, test_clean },
 };
 
 static int run_command(const struct test_command *command,

@@ -119,6 +119,26 @@ struct test_mn_check {
 };
 
 /**
+ * struct test_mn_clean - take away what a write needs, from all who map a file
+ * @addr: first address; page aligned
+ * @len: its length; a multiple of the page size, up to 2 MiB
+ * @write_protect: 1 for write access, 0 for the dirty bits
+ * @reserved: 0
+ * @changed: how many page table entries there were to change (out)
+ *
+ * As graphics drivers do that track what is written, with
+ * wp_shared_mapping_range() and clean_record_shared_mapping_range().  The range
+ * is part of one shared mapping of a file, and not in huge pages.
+ */
+struct test_mn_clean {
+	__u64 addr;
+	__u64 len;
+	__u32 write_protect;
+	__u32 reserved;
+	__u64 changed;
+};
+
+/**
  * enum test_mn_point - where to wait, to make races likely
  * @TEST_MN_LOOKUP: in a fault, before the page is looked up
  * @TEST_MN_SET: in a fault, after that, before the translation is set
@@ -232,5 +252,6 @@ struct test_mn_stale {
 #define TEST_MN_STATS		_IOR('N', 0x07, struct test_mn_stats)
 #define TEST_MN_STALE		_IOR('N', 0x08, struct test_mn_stale)
 #define TEST_MN_DELAY		_IOW('N', 0x09, struct test_mn_delay)
+#define TEST_MN_CLEAN		_IOWR('N', 0x0a, struct test_mn_clean)
 
 #endif /* _LIB_TEST_MMU_NOTIFIER_UAPI_H */

@@ -724,6 +724,7 @@ static const unsigned int commands[] = {
 	TEST_MN_STATS,
 	TEST_MN_STALE,
 	TEST_MN_DELAY,
+	TEST_MN_CLEAN,
 };
 
 #define NR_COMMANDS	ARRAY_SIZE(commands)
@@ -734,6 +735,7 @@ union args {
 	struct test_mn_access access;
 	struct test_mn_check check;
 	struct test_mn_delay delay;
+	struct test_mn_clean clean;
 	uint32_t words[8];
 };
 
@@ -875,6 +877,13 @@ static void pick_args(struct fuzz *f, unsigned int cmd, union args *args)
 		args->delay.point = pick(f, TEST_MN_POINTS + 1);
 		args->delay.usecs = pick(f, 4) ? pick(f, 10) : pick(f, 20001);
 		break;
+	case TEST_MN_CLEAN:
+		args->clean.addr = pick_addr(f) & (pick(f, 8) ? -PAGE : -1UL);
+		args->clean.len = pick(f, 2) ? PAGE : pick_len(f);
+		args->clean.write_protect = pick(f, 3);
+		args->clean.reserved = pick(f, 8) ? 0 : pick(f, -1U);
+		args->clean.changed = pick(f, 8) ? 0 : pick_odd_number(f);
+		break;
 	}
 	if (!pick(f, 8)) {
 		bit = pick(f, 2) ? pick(f, 20) : 32 + pick(f, 32);
@@ -993,6 +1002,23 @@ static uint64_t wrong_access(const struct target *t, unsigned int cmd,
 	return wrong;
 }
 
+static uint64_t wrong_clean(const struct target *t,
+			    const struct test_mn_clean *arg)
+{
+	uint64_t wrong = wrong_range(arg->addr, arg->len);
+
+	if (t->whose == NO_MM)
+		wrong |= ERROR(ENOENT);
+	if (t->whose == OTHER_MM)
+		wrong |= ERROR(EPERM);
+	if ((arg->addr | arg->len) % PAGE || arg->len > HUGE ||
+	    arg->write_protect > 1 || arg->reserved || arg->changed)
+		wrong |= ERROR(EINVAL);
+	if (!can_access(arg->addr, arg->len, false))
+		wrong |= ERROR(EFAULT);
+	return wrong;
+}
+
 static uint64_t wrong_args(const struct target *t, unsigned int cmd,
 			   const union args *args)
 {
@@ -1019,6 +1045,8 @@ static uint64_t wrong_args(const struct target *t, unsigned int cmd,
 	case TEST_MN_DELAY:
 		return args->delay.point >= TEST_MN_POINTS ||
 		       args->delay.usecs > 10000 ? ERROR(EINVAL) : 0;
+	case TEST_MN_CLEAN:
+		return wrong_clean(t, &args->clean);
 	}
 	return wrong;
 }
@@ -1671,6 +1699,54 @@ TEST_PATH(writeback)
 	mirror(_metadata, self, p, SMALL);
 	ASSERT_EQ(0, msync(p, SMALL, MS_SYNC));
 	told(_metadata, self, PROTECTION_PAGE);
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+}
+
+/* Returns how many page table entries there were to change, or an error. */
+static long clean(struct mn *self, const char *addr, size_t len,
+		  bool write_protect)
+{
+	struct test_mn_clean arg = {
+		.addr = (uintptr_t)addr,
+		.len = len,
+		.write_protect = write_protect,
+	};
+
+	return ioctl(self->fd, TEST_MN_CLEAN, &arg) ? -errno : arg.changed;
+}
+
+TEST_PATH(wp_shared)
+{
+	int fd = memory_file(SMALL);
+	char *p = map_flags(SMALL, MAP_SHARED, fd);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	EXPECT_EQ(SMALL / PAGE, clean(self, p, SMALL, true));
+	told(_metadata, self, PROTECTION_PAGE);
+	/* The point of it: what the device writes is seen. */
+	EXPECT_TRUE(agrees(self, p, SMALL));
+	EXPECT_EQ(0, clean(self, p, SMALL, true));
+	EXPECT_TRUE(mn_fill(self, p, SMALL / 2, BY_DEVICE_AGAIN));
+	EXPECT_EQ(SMALL / 2 / PAGE, clean(self, p, SMALL, true));
+	usable(_metadata, self, p, SMALL);
+	close(fd);
+}
+
+TEST_PATH(clean_shared)
+{
+	int fd = memory_file(SMALL);
+	char *p = map_flags(SMALL, MAP_SHARED, fd);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	EXPECT_EQ(SMALL / PAGE, clean(self, p, SMALL, false));
+	told(_metadata, self, PROTECTION_PAGE);
+	EXPECT_TRUE(agrees(self, p, SMALL));
+	EXPECT_EQ(0, clean(self, p, SMALL, false));
+	fill(p, SMALL / 2, BY_CPU_AGAIN);
+	EXPECT_EQ(SMALL / 2 / PAGE, clean(self, p, SMALL, false));
 	usable(_metadata, self, p, SMALL);
 	close(fd);
 }
