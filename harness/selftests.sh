@@ -65,6 +65,8 @@ build_all() {
 boot() {
 	local test=$1 parallel=
 	shift
+	grep -q '^CONFIG_JUMP_LABEL=y' "$build/kernel-$kernel/.config" ||
+		parallel=-p
 	"$top/harness/boot.sh" -q $parallel -k "$kernel" -i selftests \
 		-l "$test-$kernel" -m 1040 -d 512 \
 		"$test" mem=1024M movablecore=256M "$@" 2>&1 |
