@@ -59,7 +59,7 @@ our_functions() {
 		while read -r file; do
 			file=$build/kernel-$kernel/${file%.c}.o
 			[ ! -f "$file" ] || nm "$file"
-		done | awk '$2 ~ /[tT]/ { print $3 }' | sort -u
+		done | awk 'NF == 3 && $2 ~ /[tT]/ { print $3 }' | sort -u
 }
 
 # not_elsewhere: less the data races (KCSAN) that no function of ours takes part

@@ -60,16 +60,15 @@ build_all() {
 }
 
 # boot TEST PARAMETER...: a host with swap.  Memory ends at a multiple of 64
-# pages (mem=), as the bitmap of idle pages can't be read beyond; and at the end
-# of one of its blocks of 128 MiB, the last two of which can be taken offline.
+# pages (mem=), as the bitmap of idle pages can't be read beyond.  The machine
+# has more, for the tests to plug in.
 boot() {
 	local test=$1 parallel=
 	shift
 	grep -q '^CONFIG_JUMP_LABEL=y' "$build/kernel-$kernel/.config" ||
 		parallel=-p
 	"$top/harness/boot.sh" -q $parallel -k "$kernel" -i selftests \
-		-l "$test-$kernel" -m 1040 -d 512 \
-		"$test" mem=1024M movablecore=256M "$@" 2>&1 |
+		-l "$test-$kernel" -m 1280 -d 512 "$test" mem=1016M "$@" 2>&1 |
 		tee "$out/$test-$kernel.err" >&2
 }
 

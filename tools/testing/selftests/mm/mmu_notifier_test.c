@@ -29,6 +29,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/rseq.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -2206,15 +2207,18 @@ TEST_PATH(hugetlb_unshare)
 
 TEST_PATH(soft_offline)
 {
-	char *p = map(SMALL);
+	char *p = map(SMALL), pfn[32];
 
 	ASSERT_NE(NULL, p);
 	mirror(_metadata, self, p, SMALL);
+	snprintf(pfn, sizeof(pfn), "%#llx", PAGEMAP_PFN(pagemap_entry(p)));
 	if (madvise(p, PAGE, MADV_SOFT_OFFLINE))
 		SKIP(return, "MADV_SOFT_OFFLINE: %s", strerror(errno));
 	told(_metadata, self, CLEAR);
 	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
 	usable(_metadata, self, p, SMALL);
+	/* Gives the page back, if the kernel can (CONFIG_HWPOISON_INJECT). */
+	write_file("/sys/kernel/debug/hwpoison/unpoison-pfn", pfn);
 }
 
 #define MEMORY	"/sys/devices/system/memory/"
@@ -2275,7 +2279,7 @@ TEST_PATH(hot_unplug)
 	pfn = PAGEMAP_PFN(pagemap_entry(p));
 	block = memory_block_of(p);
 	if (!block || !is_movable(block))
-		SKIP(return, "the page is not in a movable block (movablecore=)");
+		SKIP(return, "the page is in no block of ZONE_MOVABLE");
 	for (tries = 0; ret && tries < 8; tries++)
 		ret = set_memory_block(block, "offline");
 	if (ret)
@@ -2727,9 +2731,18 @@ static unsigned long hook_hits(const char *name)
  * are emptied: with a delay in each it goes on for long, and can't be killed.
  * It holds mmap_lock for reading, as the OOM reaper does.
  */
-static void *brake(void *addr)
+struct brake {
+	char *addr;
+	bool on;
+};
+
+static void *brake(void *data)
 {
-	madvise(addr, BRAKE_LEN, MADV_DONTNEED);
+	struct brake *brake = data;
+
+	while (!__atomic_load_n(&brake->on, __ATOMIC_ACQUIRE))
+		sched_yield();
+	madvise(brake->addr, BRAKE_LEN, MADV_DONTNEED);
 	return NULL;
 }
 
@@ -2752,23 +2765,24 @@ static char *map_brake(void)
 static void be_killed(struct mn *self, int fd, int brake_fd, char *p,
 		      size_t len, int ready)
 {
-	char *memory = map(VICTIM_MEMORY), *slow = map_brake();
+	struct brake slow = { .addr = map_brake() };
 	struct mn brakes = { .fd = brake_fd };
+	char *memory = map(VICTIM_MEMORY);
 	pthread_t thread;
 	size_t offset;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, VICTIM);
-	if (!memory || !slow || !enter_cgroup() ||
+	/* A new thread maps its stack, which a small TLB does not survive. */
+	if (!memory || !slow.addr || !enter_cgroup() ||
 	    write_file(OURS "memory.swap.max", "0") ||
 	    write_file(OURS "memory.max", VICTIM_LIMIT) ||
+	    pthread_create(&thread, NULL, brake, &slow) ||
 	    attach(brake_fd, TEST_MN_PAGE_TABLE, TEST_MN_HLIST) ||
-	    !child_attaches(self, fd, p, len))
+	    !child_attaches(self, fd, p, len) || write(ready, "", 1) != 1)
 		return;
 	mn_delay(&brakes, TEST_MN_START, 10000);
-	if (pthread_create(&thread, NULL, brake, slow) ||
-	    write(ready, "", 1) != 1)
-		return;
+	__atomic_store_n(&slow.on, true, __ATOMIC_RELEASE);
 	while (!mn_stats(&brakes).invalidations[CLEAR])
 		sched_yield();
 	for (offset = 0; offset < VICTIM_MEMORY; offset += PAGE)
@@ -2893,22 +2907,23 @@ static bool has_failed(int fd)
 	return failed;
 }
 
+/* Each allocation is one more round, and most of a round is to look at memory. */
+#define FEW	(4 * PAGE)
+
 /*
  * Something that allocates memory and is to be done either wholly or not at all.
- * Before it, @len bytes at @p hold what the device has written.
+ * Before it, the first pages at @p hold what the device has written.
  */
 struct attempt {
 	struct mn *self;
 	char *p, *to;
-	size_t len;
 	pid_t child;
 	int go;
 };
 
 struct operation {
-	size_t len;
-	/* To have @p mapped, if not just so. */
-	char *(*map)(size_t len);
+	/* To have a huge page there. */
+	char *(*map_huge)(size_t len);
 	/* If it is not there before, but is to be there afterwards. */
 	bool brings_contents;
 	bool (*prepare)(struct attempt *a);
@@ -2919,9 +2934,9 @@ struct operation {
 
 static bool unchanged(struct attempt *a)
 {
-	return holds(a->p, a->len, BY_DEVICE) &&
-	       agrees(a->self, a->p, a->len) &&
-	       mn_fill(a->self, a->p, a->len, BY_DEVICE);
+	return holds(a->p, FEW, BY_DEVICE) &&
+	       agrees(a->self, a->p, FEW) &&
+	       mn_fill(a->self, a->p, FEW, BY_DEVICE);
 }
 
 /* Returns false if it can't be made. */
@@ -2929,14 +2944,15 @@ static bool attempt(struct __test_metadata *_metadata, struct mn *self,
 		    const struct operation *op, int fd, unsigned int nth,
 		    bool *failed, int *error)
 {
-	struct attempt a = { .self = self, .len = op->len };
+	size_t len = op->map_huge ? HUGE : FEW;
+	struct attempt a = { .self = self };
 
-	a.p = op->map ? op->map(a.len) : map(a.len);
-	a.to = reserve(a.len);
+	a.p = op->map_huge ? op->map_huge(len) : map(len);
+	a.to = reserve(FEW);
 	if (!a.p || !a.to)
 		SKIP(return false, "no memory of this kind");
 	if (!op->brings_contents)
-		mirror(_metadata, self, a.p, a.len);
+		mirror(_metadata, self, a.p, FEW);
 	if (op->prepare)
 		ASSERT_TRUE(op->prepare(&a));
 
@@ -2954,8 +2970,8 @@ static bool attempt(struct __test_metadata *_metadata, struct mn *self,
 	}
 	EXPECT_TRUE(op->done(&a));
 	check(_metadata, self);
-	munmap(a.p, a.len);
-	munmap(a.to, a.len);
+	munmap(a.p, len);
+	munmap(a.to, FEW);
 	return true;
 }
 
@@ -2971,6 +2987,9 @@ static void fail_each(struct __test_metadata *_metadata, struct mn *self,
 
 	if (!allocations_can_fail())
 		SKIP(return, NO_FAULTS);
+	/* The kernel kills who can't be told where it was interrupted. */
+	syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset,
+		32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 	fd = open(FAIL_NTH, O_RDWR);
 	if (fd < 0)
 		SKIP(return, NO_FAULTS);
@@ -3010,7 +3029,6 @@ static int run_attach(struct attempt *a)
 TEST_PATH(fail_attach)
 {
 	static const struct operation op = {
-		.len = SMALL,
 		.run = run_attach,
 		.done = unchanged,
 	};
@@ -3025,7 +3043,7 @@ static int run_write(struct attempt *a)
 	size_t offset;
 	int ret;
 
-	for (offset = 0; offset < a->len; offset += PAGE) {
+	for (offset = 0; offset < FEW; offset += PAGE) {
 		make_page(page, offset, BY_DEVICE);
 		ret = mn_write(a->self, a->p + offset, page, PAGE);
 		if (ret)
@@ -3037,7 +3055,6 @@ static int run_write(struct attempt *a)
 TEST_PATH(fail_write)
 {
 	static const struct operation op = {
-		.len = SMALL,
 		.brings_contents = true,
 		.run = run_write,
 		.done = unchanged,
@@ -3048,7 +3065,7 @@ TEST_PATH(fail_write)
 
 static bool page_out(struct attempt *a)
 {
-	return !madvise(a->p, a->len, MADV_PAGEOUT);
+	return !madvise(a->p, FEW, MADV_PAGEOUT);
 }
 
 static int run_read(struct attempt *a)
@@ -3056,7 +3073,7 @@ static int run_read(struct attempt *a)
 	size_t offset;
 	int ret;
 
-	for (offset = 0; offset < a->len; offset += PAGE) {
+	for (offset = 0; offset < FEW; offset += PAGE) {
 		ret = mn_touch(a->self, a->p + offset);
 		if (ret)
 			return ret;
@@ -3067,7 +3084,6 @@ static int run_read(struct attempt *a)
 TEST_PATH(fail_swap_in)
 {
 	static const struct operation op = {
-		.len = SMALL,
 		.prepare = page_out,
 		.run = run_read,
 		.done = unchanged,
@@ -3095,7 +3111,6 @@ static bool forked(struct attempt *a)
 TEST_PATH(fail_fork)
 {
 	static const struct operation op = {
-		.len = SMALL,
 		.run = run_fork,
 		.done = forked,
 	};
@@ -3119,7 +3134,6 @@ static bool unshared(struct attempt *a)
 TEST_PATH(fail_unshare)
 {
 	static const struct operation op = {
-		.len = SMALL,
 		.prepare = share,
 		.run = run_write,
 		.done = unshared,
@@ -3130,19 +3144,18 @@ TEST_PATH(fail_unshare)
 
 static int run_mprotect(struct attempt *a)
 {
-	return mprotect(a->p + 4 * PAGE, 4 * PAGE, PROT_READ) ? -errno : 0;
+	return mprotect(a->p + PAGE, PAGE, PROT_READ) ? -errno : 0;
 }
 
 static bool protected(struct attempt *a)
 {
-	return faults(a->self, a->p + 4 * PAGE, 4 * PAGE, true) &&
-	       !mprotect(a->p, a->len, PROT_READ | PROT_WRITE) && unchanged(a);
+	return faults(a->self, a->p + PAGE, PAGE, true) &&
+	       !mprotect(a->p, FEW, PROT_READ | PROT_WRITE) && unchanged(a);
 }
 
 TEST_PATH(fail_mprotect)
 {
 	static const struct operation op = {
-		.len = SMALL,
 		.run = run_mprotect,
 		.done = protected,
 	};
@@ -3152,20 +3165,19 @@ TEST_PATH(fail_mprotect)
 
 static int run_munmap(struct attempt *a)
 {
-	return munmap(a->p + 4 * PAGE, 4 * PAGE) ? -errno : 0;
+	return munmap(a->p + PAGE, PAGE) ? -errno : 0;
 }
 
 static bool unmapped(struct attempt *a)
 {
-	return faults(a->self, a->p + 4 * PAGE, 4 * PAGE, false) &&
-	       agrees(a->self, a->p, 4 * PAGE) &&
-	       agrees(a->self, a->p + 8 * PAGE, a->len - 8 * PAGE);
+	return faults(a->self, a->p + PAGE, PAGE, false) &&
+	       agrees(a->self, a->p, PAGE) &&
+	       agrees(a->self, a->p + 2 * PAGE, FEW - 2 * PAGE);
 }
 
 TEST_PATH(fail_munmap)
 {
 	static const struct operation op = {
-		.len = SMALL,
 		.run = run_munmap,
 		.done = unmapped,
 	};
@@ -3176,8 +3188,7 @@ TEST_PATH(fail_munmap)
 TEST_PATH(fail_thp_munmap)
 {
 	static const struct operation op = {
-		.len = HUGE,
-		.map = map_thp,
+		.map_huge = map_thp,
 		.run = run_munmap,
 		.done = unmapped,
 	};
@@ -3187,21 +3198,20 @@ TEST_PATH(fail_thp_munmap)
 
 static int run_mremap(struct attempt *a)
 {
-	return mremap(a->p, a->len, a->len, MREMAP_MAYMOVE | MREMAP_FIXED,
+	return mremap(a->p, FEW, FEW, MREMAP_MAYMOVE | MREMAP_FIXED,
 		      a->to) == a->to ? 0 : -errno;
 }
 
 static bool moved(struct attempt *a)
 {
-	return holds(a->to, a->len, BY_DEVICE) &&
-	       agrees(a->self, a->to, a->len) &&
-	       mn_fill(a->self, a->to, a->len, BY_DEVICE);
+	return holds(a->to, FEW, BY_DEVICE) &&
+	       agrees(a->self, a->to, FEW) &&
+	       mn_fill(a->self, a->to, FEW, BY_DEVICE);
 }
 
 TEST_PATH(fail_mremap)
 {
 	static const struct operation op = {
-		.len = SMALL,
 		.run = run_mremap,
 		.done = moved,
 	};
@@ -3216,19 +3226,18 @@ static char *map_for_collapse(size_t len)
 
 static int run_collapse(struct attempt *a)
 {
-	return madvise(a->p, a->len, MADV_COLLAPSE) ? -errno : 0;
+	return madvise(a->p, HUGE, MADV_COLLAPSE) ? -errno : 0;
 }
 
 static bool collapsed(struct attempt *a)
 {
-	return check_huge_anon(a->p, a->len / HUGE, HUGE) && unchanged(a);
+	return check_huge_anon(a->p, 1, HUGE) && unchanged(a);
 }
 
 TEST_PATH(fail_thp_collapse)
 {
 	static const struct operation op = {
-		.len = HUGE,
-		.map = map_for_collapse,
+		.map_huge = map_for_collapse,
 		.run = run_collapse,
 		.done = collapsed,
 	};
