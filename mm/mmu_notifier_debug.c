@@ -5,8 +5,8 @@
  * A hook is a place in the kernel that tells secondary MMUs of a change.  The
  * linker collects them.  In debugfs/mmu_notifier there are
  *
- *	hooks		a line for each: name, hits, "on" or "off"; writing
- *			anything clears the hits
+ *	hooks		a line for each: name, hits, "on" or "off", and the file
+ *			it is in; writing anything clears the hits
  *	suppress	the names of those that keep silent; writing a name, or a
  *			pattern as of a shell, makes those that match it keep
  *			silent, and only them; an empty line ends that
@@ -477,8 +477,9 @@ static int hooks_show(struct seq_file *m, void *unused)
 
 	for (hook = hooks; hook < hooks_end; hook++) {
 		hook_name(hook, name);
-		seq_printf(m, "%s %lu %s\n", name, READ_ONCE(hook->hits),
-			   READ_ONCE(hook->suppressed) ? "off" : "on");
+		seq_printf(m, "%s %lu %s %s\n", name, READ_ONCE(hook->hits),
+			   READ_ONCE(hook->suppressed) ? "off" : "on",
+			   kbasename(hook->file));
 	}
 	return 0;
 }

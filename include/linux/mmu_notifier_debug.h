@@ -53,6 +53,7 @@ enum mmu_notifier_fault {
 /**
  * struct mmu_notifier_hook - a place in the kernel that tells secondary MMUs
  * @function: where it is
+ * @file: and in which file
  * @what: what it tells
  * @line: where in the file, to tell two of the same name apart
  * @suppressed: it says nothing
@@ -60,6 +61,7 @@ enum mmu_notifier_fault {
  */
 struct mmu_notifier_hook {
 	const char *function;
+	const char *file;
 	const char *what;
 	unsigned int line;
 	bool suppressed;
@@ -72,6 +74,7 @@ struct mmu_notifier_hook {
 	static struct mmu_notifier_hook __hook				\
 	__used __aligned(8) __section("__mmu_notifier_hooks") = {	\
 		.function = __func__,					\
+		.file = __FILE__,					\
 		.what = _what,						\
 		.line = __LINE__,					\
 	};								\
