@@ -236,12 +236,15 @@ static void begin_range(struct test_mmu *mmu, unsigned long start,
 	spin_lock(&mmu->lock);
 	if (mmu->kind == TEST_MN_INTERVAL) {
 		mmu_interval_set_seq(&mmu->interval, cur_seq);
-	} else if (!mmu->in_progress++) {
-		mmu->range_start = start;
-		mmu->range_end = end;
 	} else {
-		mmu->range_start = min(mmu->range_start, start);
-		mmu->range_end = max(mmu->range_end, end);
+		if (!mmu->in_progress) {
+			mmu->range_start = start;
+			mmu->range_end = end;
+		} else {
+			mmu->range_start = min(mmu->range_start, start);
+			mmu->range_end = max(mmu->range_end, end);
+		}
+		WRITE_ONCE(mmu->in_progress, mmu->in_progress + 1);
 	}
 
 	if (mmu->class != TEST_MN_TLB) {
@@ -260,9 +263,9 @@ static void begin_range(struct test_mmu *mmu, unsigned long start,
 static void end_range(struct test_mmu *mmu)
 {
 	spin_lock(&mmu->lock);
-	mmu->seq++;
+	WRITE_ONCE(mmu->seq, mmu->seq + 1);
 	if (mmu->in_progress)
-		mmu->in_progress--;
+		WRITE_ONCE(mmu->in_progress, mmu->in_progress - 1);
 	else
 		atomic64_inc(&mmu->count.unpaired);
 	spin_unlock(&mmu->lock);
