@@ -20,3 +20,71 @@ paging_mode() {
 use_swap() {
 	mkswap /dev/vda >/dev/null && swapon /dev/vda
 }
+
+# A program that hangs is not told by the clock, as nobody knows how fast the
+# machine below is: it is told by its CPU time.  One that has used none for
+# five minutes is stuck, and one that has used half an hour of it, where none
+# needs more than a few minutes, goes round in circles.  Both are killed, so that
+# what comes after them still runs.
+stuck_polls=60			# of 5 seconds each
+limit_ticks=180000		# USER_HZ is 100
+
+# cpu_ticks SID: the CPU time used so far by all processes of a session
+cpu_ticks() {
+	cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^.*) //' |
+		awk -v sid="$1" '$4 == sid { n += $12 + $13 + $14 + $15 }
+				 END { print n + 0 }'
+}
+
+# watch SID: show that the session makes progress, and end it when it makes none
+watch() {
+	local last=-1 now idle=0
+	while sleep 5; do
+		now=$(cpu_ticks "$1")
+		if [ "$now" -eq "$last" ]; then
+			idle=$((idle + 1))
+		else
+			idle=0
+			echo "... $((now / 100))s of CPU time"
+		fi
+		last=$now
+		if [ $idle -ge $stuck_polls ]; then
+			echo "stuck: no CPU time used for a long time" >$out.hang
+		elif [ "$now" -ge $limit_ticks ]; then
+			echo "endless: used $((now / 100))s of CPU time" >$out.hang
+		else
+			continue
+		fi
+		kill -KILL "-$1"
+		return
+	done
+}
+
+# show: what the program printed, less the lines it rewrote in place
+show() {
+	sed 's/^.*\r\(.\)/\1/; s/\r//' $out | tail -n 80 | sed 's/^/  /'
+}
+
+# skip_reason: what a program that exits with 4 said about it
+skip_reason() {
+	sed -n 's/^.*# SKIP[ -]*//p' $out | tail -n 1
+}
+
+# watched DIRECTORY COMMAND...: a program in a session of its own, with its
+# output in $out; why it was ended, if it was, is in $out.hang
+watched() {
+	local dir=$1 pid watcher status=0 begin
+	shift
+	rm -f $out.hang
+	begin=$(date +%s)
+	(cd "$dir" && exec setsid "$@") >$out 2>&1 </dev/null &
+	pid=$!
+	watch $pid &
+	watcher=$!
+	wait $pid || status=$?
+	kill $watcher 2>/dev/null
+	wait $watcher 2>/dev/null
+	show
+	echo "... ended with status $status after $(($(date +%s) - begin))s"
+	return $status
+}
