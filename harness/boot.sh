@@ -44,14 +44,6 @@ bzimage=$build/kernel-$kernel/arch/x86/boot/bzImage
 image=$build/swap-$logname.img
 qemu=
 
-# What a kernel says when something went wrong.  Only lines with the kernel's
-# time stamp count: programs may use these words as they like.
-stamp='\[ *[0-9]+\.[0-9]{6}\]'
-bad='\b(BUG|WARNING|Oops|UBSAN|Kernel panic|Call Trace)\b|[Bb]ad (page|swap)'
-bad="$bad|hung task|blocked for more than|(soft|hard) lockup|detected stall"
-bad="$bad|kthread starved|general protection|[Uu]nable to handle|segfault"
-bad="$bad|refcount_t:|list_(add|del) corruption|I/O error|Out of memory|oom-kill"
-
 # our_functions: those of the files that are new with the series
 our_functions() {
 	local file
@@ -76,34 +68,6 @@ not_elsewhere() {
 				break
 			}
 	}' <(our_functions) -
-}
-
-# unexpected: standard input without the lines that belong to what a test has
-# announced: the killing of a process for want of memory, if it is one that has
-# called itself expected_oom, and a warning that a KUnit test is about to provoke
-# Only these lines: whatever else the kernel says meanwhile still counts.
-unexpected() {
-	awk '
-	/\] expected_oom invoked oom-killer: / { killing = traces = 1; next }
-	killing && /\] oom-kill:constraint=[^ ]*,task=expected_oom,/ { next }
-	killing && /out of memory: Killed process [0-9]+ \(expected_oom\) / {
-		killing = 0
-		next
-	}
-	/\] +# [a-z_]*: a warning is expected here$/ {
-		warnings = traces = 1
-		next
-	}
-	warnings && /\] WARNING: / { warnings = 0; next }
-	traces && /\] Call Trace:$/ { traces = 0; next }
-	{ print }'
-}
-
-# complaints: the lines of the log that no healthy kernel prints
-# The case does not matter; one harmless line of every boot has such a word.
-complaints() {
-	unexpected <"$log" | grep -aiE "$stamp.*($bad)" |
-		grep -av 'pci=nocrs.*report a bug' | not_elsewhere || true
 }
 
 finish() {
@@ -201,7 +165,7 @@ qemu=
 sed -i 's/\r$//' "$log"
 
 [ $status -eq 0 ] || fail "QEMU failed: $(last_line "$log.qemu")"
-line=$(complaints | head -n 1)
+line=$(complaints "$log" | not_elsewhere | sed -n 1p)
 ! grep -aq 'Kernel panic' "$log" || fail "panic: $line"
 [ -z "$line" ] || fail "the kernel complains: $line"
 end=$(sed -n "s/^END $run //p" "$log" | tail -n 1)

@@ -56,6 +56,43 @@ complaint() {
 	echo "${line:-$(last_line "$1")}"
 }
 
+# What a kernel says when something went wrong.  Only lines with the kernel's
+# time stamp count: programs may use these words as they like.
+stamp='\[ *[0-9]+\.[0-9]{6}\]'
+bad='\b(BUG|WARNING|Oops|UBSAN|Kernel panic|Call Trace)\b|[Bb]ad (page|swap)'
+bad="$bad|hung task|blocked for more than|(soft|hard) lockup|detected stall"
+bad="$bad|kthread starved|general protection|[Uu]nable to handle|segfault"
+bad="$bad|refcount_t:|list_(add|del) corruption|I/O error|Out of memory|oom-kill"
+
+# unexpected: standard input without the lines that belong to what a test has
+# announced: the killing of a process for want of memory, if it is one that has
+# called itself expected_oom, and a warning that a KUnit test is about to provoke
+# Only these lines: whatever else the kernel says meanwhile still counts.
+unexpected() {
+	awk '
+	/\] expected_oom invoked oom-killer: / { killing = traces = 1; next }
+	killing && /\] oom-kill:constraint=[^ ]*,task=expected_oom,/ { next }
+	killing && /out of memory: Killed process [0-9]+ \(expected_oom\) / {
+		killing = 0
+		next
+	}
+	/\] +# [a-z_]*: a warning is expected here$/ {
+		warnings = traces = 1
+		next
+	}
+	warnings && /\] WARNING: / { warnings = 0; next }
+	traces && /\] Call Trace:$/ { traces = 0; next }
+	{ print }'
+}
+
+# complaints LOG [MARK]: the lines of a console that no healthy kernel prints, and
+# those that match MARK.
+# The case does not matter; one harmless line of every boot has such a word.
+complaints() {
+	unexpected <"$1" | grep -aiE "$stamp.*($bad)${2:+|$2}" |
+		grep -av 'pci=nocrs.*report a bug' || true
+}
+
 # step NAME LOG COMMAND...: run COMMAND with its output in $logs/LOG
 step() {
 	local name=$1 log=$logs/$2 begin=$SECONDS next=30 pid status=0
