@@ -3,13 +3,13 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tree series kernel kunit check demo test \
-	selftests stress races mutate model each clean
+	selftests stress races mutate test-upstream model each clean
 
 help: ## list the targets
 	@echo 'Targets:'
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='	' read -r name text; do \
-			printf '  %-10s %s\n' "$$name" "$$text"; done
+			printf '  %-13s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo 'Variables:'
 	@echo '  LINUX=DIR|TARBALL  the 6.12 kernel to start from (default: Debian'"'"'s linux-source-6.12)'
@@ -59,6 +59,9 @@ races: tree ## run the selftests and stress with a detector of data races
 mutate: tree ## silence one hook after the other: does a test notice?
 	@harness/kernel.sh debug
 	@harness/mutate.sh
+
+test-upstream: tree ## the kernel's KVM and mm selftests, on pristine and on ours
+	@harness/upstream.sh
 
 each: kernel ## compile every patch, with and without CONFIG_MMU_NOTIFIER
 	@harness/kernel.sh nommu_notifier

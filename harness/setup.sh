@@ -8,8 +8,8 @@
 packages="
 bc bison busybox-static bzip2 ccache coccinelle cpio e2fsprogs flex gcc git
 kmod libc6-dev libcap-dev libelf-dev libnuma-dev libpython3.11 libssl-dev
-linux-source-6.12 make patch perl python3 qemu-system-x86 rsync sparse spin
-unifdef util-linux xz-utils
+liburing-dev linux-source-6.12 make patch perl python3 qemu-system-x86 rsync
+sparse spin unifdef util-linux xz-utils
 "
 
 # missing: the packages that are not installed

@@ -1,0 +1,219 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# upstream.sh [PATTERN]: is anything that the kernel's own selftests for KVM and
+# mm find worse on our kernel than on the pristine one?  Builds both with the
+# same configuration, and the selftests of the pristine tree, and runs these on
+# both in emulated hosts, side by side.  PATTERN, as of a shell, chooses tests; a
+# test is a program and its arguments, with commas in between.
+#
+# Prints a table of the tests, which is left in $build/upstream.rst too.  The last
+# line tells how many are the same, better and worse; one that is worse is a
+# failure.  Worse is a test that does not come as far on our kernel (pass, skip,
+# fail, hang, kill the machine), or of which one result of its own does not, or
+# that makes the kernel complain of what it did not complain of.  Such a test is
+# run again alone, three times on each kernel.  It is worse if ours does so again
+# and pristine never does; otherwise it is called a flake.
+#
+# What harness/upstream.skip names is left out.  A machine that dies is booted
+# again and goes on behind the test that killed it.
+
+. "$(dirname "$0")/lib.sh"
+
+[ $# -le 1 ] || die "usage: upstream.sh [PATTERN]"
+pattern=${1:-}
+out=$build/upstream
+src=$out/linux
+root=$out/root
+table=$build/upstream.rst
+most_boots=10
+times=3
+
+# checkout: the pristine tree, apart from build/linux
+checkout() {
+	local want
+	want=$(git -C "$linux" rev-parse 'pristine^{commit}')
+	[ "$(git -C "$src" rev-parse HEAD 2>/dev/null)" != "$want" ] || return 0
+	rm -rf "$src"
+	git clone -q -s -n "$linux" "$src"
+	git -C "$src" checkout -q "$want"
+}
+
+headers() {
+	make -C "$src" O="$out/headers" ARCH=x86_64 -j"$jobs" headers
+}
+
+# compile DIRECTORY VARIABLE...: all selftests in it
+compile() {
+	mkdir -p "$out/obj/$1"
+	make -C "$src/tools/testing/selftests/$1" -j"$jobs" \
+		CC="ccache gcc -static" OUTPUT="$out/obj/$1" \
+		LDFLAGS="-pthread -no-pie" \
+		KHDR_INCLUDES="-isystem $out/headers/usr/include" "${@:2}"
+}
+
+# programs DIRECTORY: what it has compiled
+programs() {
+	(cd "$out/obj/$1" &&
+		find . -type f -executable ! -name '*.so' -printf '%P\n' | sort)
+}
+
+# overlay: what goes on top of the host's root directory
+overlay() {
+	local dir program script=kvm/x86_64/nx_huge_pages_test.sh
+	rm -rf "$root"
+	mkdir -p "$root/etc"
+	for dir in kvm mm; do
+		for program in $(programs $dir); do
+			mkdir -p "$(dirname "$root/upstream/$dir/$program")"
+			strip -o "$root/upstream/$dir/$program" \
+				"$out/obj/$dir/$program"
+		done
+	done
+	cp "$src/tools/testing/selftests/$script" "$root/upstream/$script"
+	cp "$top/harness/upstream.skip" "$root/upstream/skip"
+	# The script asks whoami.
+	echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
+}
+
+# same_config: the kernels differ in nothing but our own options
+same_config() {
+	local differ
+	differ=$(diff <(grep CONFIG_ "$build/kernel-pristine/.config") \
+		<(grep CONFIG_ "$build/kernel-series/.config") |
+		grep '^[<>]' | grep -v '_MMU_NOTIFIER\b' | head -n 3) || true
+	[ -z "$differ" ] || die "the configurations differ: $differ"
+}
+
+# In mm, khugepaged.c uses KSFT_SKIP but does not include kselftest.h.
+build_all() {
+	mkdir -p "$out"
+	step "upstream: pristine tree" upstream-tree.log checkout
+	step "upstream: kernel headers" upstream-headers.log headers
+	step "upstream: compile kvm" upstream-kvm.log compile kvm
+	step "upstream: compile mm" upstream-mm.log compile mm \
+		EXTRA_CFLAGS="-include $src/tools/testing/selftests/kselftest.h"
+	"$top/harness/kernel.sh" pristine "$src"
+	"$top/harness/kernel.sh" series
+	same_config
+	overlay
+	"$top/harness/initramfs.sh" -o upstream "$root" >&2
+}
+
+# boot KERNEL ALL PARAMETER...: the console goes to the end of ALL.  The status is
+# of no interest: the kernel may well complain of what a test does.  The tests of
+# migration want two nodes and three processors; memory ends at a multiple of 64
+# pages, as the bitmap of idle pages can't be read beyond.
+boot() {
+	local log=upstream-$1
+	"$top/harness/boot.sh" -q -k "$1" -i upstream -l "$log" -m 2048 -c 3 -d 512 \
+		upstream mem=2040M numa=fake=2 "${@:3}" >&2 || true
+	tr -d '\r' <"$logs/$log.log" >>"$2"
+}
+
+ended() { grep -aq '^RESULT end PASS' "$1"; }
+
+# died_in ALL: the test with which the machine did not come to an end
+died_in() {
+	grep -aE '^(===|RESULT) ' "$1" | tail -n 1 | sed -n 's/^=== \([^ ]*\).*/\1/p'
+}
+
+# run KERNEL PHASE PARAMETER...: the tests on one kernel, in as many boots as it
+# takes; PHASE is "first" or "again"
+run() {
+	local all=$out/$1.$2.log boots=1 test words=("${@:3}")
+	: >"$all.new"
+	boot "$1" "$all.new" "${words[@]}"
+	until ended "$all.new"; do
+		test=$(died_in "$all.new")
+		[ -n "$test" ] ||
+			die "upstream: the host ended early; log: $logs/upstream-$1.log"
+		[ $boots -lt $most_boots ] ||
+			die "upstream: $boots boots were not enough; log: $all.new"
+		echo "RESULT $test DIED 0/0 $(last_line "$all.new")" >>"$all.new"
+		boots=$((boots + 1))
+		boot "$1" "$all.new" "${words[@]}" "after=$test"
+	done
+	cat "$all.new" >>"$all"
+	rm "$all.new"
+}
+
+# both PHASE PARAMETER...: the two kernels side by side
+both() {
+	local kernel pid pids=()
+	for kernel in pristine series; do
+		run "$kernel" "$@" &
+		pids+=($!)
+		[ "$jobs" -gt 1 ] || wait $! || exit 1
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || exit 1
+	done
+}
+
+# records KERNEL PHASE: what upstream.awk reads, a line for each result, and for
+# each kind of complaint of the kernel
+records() {
+	complaints "$out/$1.$2.log" '^(===|ITEM|RESULT) ' | tr -d '\t' |
+		sed -E "/$stamp/ { s/^.*$stamp */COMPLAINT /; s/[0-9a-f]*[0-9][0-9a-f]*//g }"
+}
+
+# compare: "VERDICT TEST PRISTINE OURS REMARK" for each test, with tabs in between
+compare() {
+	awk -f "$top/harness/upstream.awk" \
+		side=pristine again=0 <(records pristine first) \
+		side=series <(records series first) \
+		side=pristine again=1 <(records pristine again) \
+		side=series <(records series again)
+}
+
+# repeat: what is worse, alone
+repeat() {
+	local test
+	for test in $(compare | awk '$1 == "worse" { print $2 }'); do
+		say "upstream: $test is worse: again, alone"
+		both again "only=$test" "times=$times"
+	done
+}
+
+# tabulate: what compare tells, for the reader
+tabulate() {
+	awk -F '\t' '
+	function row(a, b, c, d, e) {
+		printf "%-*s  %-13s  %-13s  %-7s  %s\n", width, a, b, c, d, e
+	}
+	function bar(n,  s) { while (n-- > 0) s = s "="; return s }
+	{
+		gsub(/,/, " ", $2)
+		if (length($2) > width)
+			width = length($2)
+		line[NR] = $0
+	}
+	END {
+		row(bar(width), bar(13), bar(13), bar(7), bar(60))
+		row("Test", "Pristine", "Ours", "Ours is", "Remark")
+		row(bar(width), bar(13), bar(13), bar(7), bar(60))
+		for (i = 1; i <= NR; i++) {
+			split(line[i], f, "\t")
+			row(f[2], f[3], f[4], f[1], substr(f[5], 1, 160))
+		}
+		row(bar(width), bar(13), bar(13), bar(7), bar(60))
+	}' OFS='\t' "$out/verdicts" | sed 's/ *$//' >"$table"
+}
+
+# many VERDICT: how many tests have it
+many() { grep -c "^$1" "$out/verdicts" || true; }
+
+build_all
+for kernel in pristine series; do
+	: >"$out/$kernel.first.log"
+	: >"$out/$kernel.again.log"
+done
+both first ${pattern:+"only=$pattern"}
+repeat
+compare >"$out/verdicts"
+[ -s "$out/verdicts" ] || die "upstream: no test is named $pattern"
+tabulate
+cat "$table"
+say "upstream: $(wc -l <"$out/verdicts") tests, $(many same) the same," \
+	"$(many better) better, $(many flake) flakes, $(many worse) worse; table: $table"
+[ "$(many worse)" -eq 0 ]
