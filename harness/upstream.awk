@@ -8,7 +8,8 @@
 #	COMPLAINT TEXT			the kernel complains
 #	RESULT TEST KIND N/M TEXT	the test ends, with N of its M results good
 #
-# What comes before a test is about "boot".  Prints "VERDICT TEST PRISTINE OURS REMARK", with tabs in between.
+# What comes before a test is about "boot".  Prints "VERDICT TEST PRISTINE OURS
+# REMARK" for each test, with tabs in between.
 
 BEGIN {
 	OFS = "\t"
