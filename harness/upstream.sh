@@ -101,12 +101,13 @@ build_all() {
 
 # boot KERNEL ALL PARAMETER...: the console goes to the end of ALL.  The status is
 # of no interest: the kernel may well complain of what a test does.  The tests of
-# migration want two nodes and three processors; memory ends at a multiple of 64
-# pages, as the bitmap of idle pages can't be read beyond.
+# migration want two nodes and three processors.  What is above the kernel's
+# memory is that of two devices which are coherent, for HMM's tests.
 boot() {
 	local log=upstream-$1
-	"$top/harness/boot.sh" -q -k "$1" -i upstream -l "$log" -m 2048 -c 3 -d 512 \
-		upstream mem=2040M numa=fake=2 "${@:3}" >&2 || true
+	"$top/harness/boot.sh" -q -k "$1" -i upstream -l "$log" -m 2576 -c 3 -d 512 \
+		upstream mem=2040M numa=fake=2 test_hmm.spm_addr_dev0=0x80000000 \
+		test_hmm.spm_addr_dev1=0x90000000 "${@:3}" >&2 || true
 	tr -d '\r' <"$logs/$log.log" >>"$2"
 }
 
