@@ -1717,39 +1717,38 @@ static long clean(struct mn *self, const char *addr, size_t len,
 	return ioctl(self->fd, TEST_MN_CLEAN, &arg) ? -errno : arg.changed;
 }
 
-TEST_PATH(wp_shared)
+/* Cleans memory that is all dirty, and again when half of it is. */
+static void test_clean(struct __test_metadata *_metadata, struct mn *self,
+		       bool write_protect)
 {
 	int fd = memory_file(SMALL);
 	char *p = map_flags(SMALL, MAP_SHARED, fd);
 
 	ASSERT_NE(NULL, p);
 	mirror(_metadata, self, p, SMALL);
-	EXPECT_EQ(SMALL / PAGE, clean(self, p, SMALL, true));
+	EXPECT_EQ(SMALL / PAGE, clean(self, p, SMALL, write_protect));
 	told(_metadata, self, PROTECTION_PAGE);
-	/* The point of it: what the device writes is seen. */
 	EXPECT_TRUE(agrees(self, p, SMALL));
-	EXPECT_EQ(0, clean(self, p, SMALL, true));
-	EXPECT_TRUE(mn_fill(self, p, SMALL / 2, BY_DEVICE_AGAIN));
-	EXPECT_EQ(SMALL / 2 / PAGE, clean(self, p, SMALL, true));
+	EXPECT_EQ(0, clean(self, p, SMALL, write_protect));
+	/* The point of protecting it: what the device writes is seen. */
+	if (write_protect) {
+		EXPECT_TRUE(mn_fill(self, p, SMALL / 2, BY_DEVICE_AGAIN));
+	} else {
+		fill(p, SMALL / 2, BY_CPU_AGAIN);
+	}
+	EXPECT_EQ(SMALL / 2 / PAGE, clean(self, p, SMALL, write_protect));
 	usable(_metadata, self, p, SMALL);
 	close(fd);
 }
 
+TEST_PATH(wp_shared)
+{
+	test_clean(_metadata, self, true);
+}
+
 TEST_PATH(clean_shared)
 {
-	int fd = memory_file(SMALL);
-	char *p = map_flags(SMALL, MAP_SHARED, fd);
-
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
-	EXPECT_EQ(SMALL / PAGE, clean(self, p, SMALL, false));
-	told(_metadata, self, PROTECTION_PAGE);
-	EXPECT_TRUE(agrees(self, p, SMALL));
-	EXPECT_EQ(0, clean(self, p, SMALL, false));
-	fill(p, SMALL / 2, BY_CPU_AGAIN);
-	EXPECT_EQ(SMALL / 2 / PAGE, clean(self, p, SMALL, false));
-	usable(_metadata, self, p, SMALL);
-	close(fd);
+	test_clean(_metadata, self, false);
 }
 
 /* --- huge pages ----------------------------------------------------------- */
@@ -3697,12 +3696,37 @@ TEST_YOUNG(khugepaged)
 #define TARGET	CONTEXT "targets/0/"
 #define SWITCHES "voluntary_ctxt_switches:"
 
-static bool damon_set(const char *name, const char *format, unsigned long n)
+/* Its thread has the lock for a moment at each sample, and others don't wait. */
+#define DAMON_TRIES	1000
+
+static bool damon_write(const char *name, const char *text)
+{
+	int err, tries = 0;
+
+	while ((err = write_file(name, text)) == -EBUSY && tries++ < DAMON_TRIES)
+		usleep(1000);
+	if (err)
+		ksft_print_msg("writing %s to %s: error %d\n", text, name, err);
+	return !err;
+}
+
+static bool damon_set(const char *name, unsigned long n)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), format, n);
-	return !write_file(name, text);
+	snprintf(text, sizeof(text), "%lu", n);
+	return damon_write(name, text);
+}
+
+static unsigned long damon_pid(void)
+{
+	unsigned long pid;
+	int tries = 0;
+
+	do {
+		pid = read_number(DAMON "0/pid");
+	} while (!pid && tries++ < DAMON_TRIES && !usleep(1000));
+	return pid;
 }
 
 /* Watches a range with the operations @ops, until they have run a while. */
@@ -3712,25 +3736,23 @@ static bool damon_watch(const char *ops, unsigned long start, unsigned long len)
 	char name[64], line[128];
 	FILE *f;
 
-	if (!damon_set(DAMON "nr_kdamonds", "%lu", 1) ||
-	    !damon_set(DAMON "0/contexts/nr_contexts", "%lu", 1) ||
-	    write_file(CONTEXT "operations", ops) ||
-	    !damon_set(CONTEXT "targets/nr_targets", "%lu", 1) ||
-	    !damon_set(TARGET "regions/nr_regions", "%lu", 1) ||
-	    !damon_set(TARGET "regions/0/start", "%lu", start) ||
-	    !damon_set(TARGET "regions/0/end", "%lu", start + len) ||
-	    !damon_set(CONTEXT "monitoring_attrs/intervals/sample_us", "%lu",
-		       2000) ||
-	    !damon_set(CONTEXT "monitoring_attrs/intervals/aggr_us", "%lu",
-		       20000))
+	if (!damon_set(DAMON "nr_kdamonds", 1) ||
+	    !damon_set(DAMON "0/contexts/nr_contexts", 1) ||
+	    !damon_write(CONTEXT "operations", ops) ||
+	    !damon_set(CONTEXT "targets/nr_targets", 1) ||
+	    !damon_set(TARGET "regions/nr_regions", 1) ||
+	    !damon_set(TARGET "regions/0/start", start) ||
+	    !damon_set(TARGET "regions/0/end", start + len) ||
+	    !damon_set(CONTEXT "monitoring_attrs/intervals/sample_us", 2000) ||
+	    !damon_set(CONTEXT "monitoring_attrs/intervals/aggr_us", 20000))
 		return false;
-	if (strcmp(ops, "paddr"))
-		damon_set(TARGET "pid_target", "%lu", getpid());
-	if (write_file(DAMON "0/state", "on"))
+	if (strcmp(ops, "paddr") && !damon_set(TARGET "pid_target", getpid()))
+		return false;
+	if (!damon_write(DAMON "0/state", "on"))
 		return false;
 
 	/* Its thread sleeps between two samples. */
-	pid = read_number(DAMON "0/pid");
+	pid = damon_pid();
 	snprintf(name, sizeof(name), "/proc/%lu/status", pid);
 	while (!first || switches < first + 100) {
 		f = fopen(name, "r");
@@ -3745,9 +3767,8 @@ static bool damon_watch(const char *ops, unsigned long start, unsigned long len)
 			first = switches + 1;
 		usleep(2000);
 	}
-	write_file(DAMON "0/state", "off");
-	damon_set(DAMON "nr_kdamonds", "%lu", 0);
-	return true;
+	return damon_write(DAMON "0/state", "off") &&
+	       damon_set(DAMON "nr_kdamonds", 0);
 }
 
 static void test_damon(struct __test_metadata *_metadata, struct mn *self,
