@@ -100,25 +100,16 @@ boot() {
 		kvm-selftests $(parameters) 2>&1 | tee "$out/$mode.err" >&2
 }
 
-# section NAME: the part of the console log that is about a test, in a file
-section() {
-	local file=$logs/$logname/$1.log
-	sed -n "/^=== $1: /,/^RESULT $1 /p" "$log" >"$file"
-	[ -s "$file" ] || file=$log
-	echo "$file"
-}
-
 # report: one line for each test; false when one has failed
 report() {
 	local name kind text status=0
-	mkdir -p "$logs/$logname"
 	for name in $(names); do
 		read -r kind text < <(sed -n "s/^RESULT $name //p" "$log") || true
 		case ${kind:-} in
 		PASS)	echo "ok $name" ;;
 		SKIP)	echo "SKIP $name ${text:-it gives no reason}" ;;
 		*)	echo "FAIL $name ${text:-no result};" \
-				"log: $(section "$name")"
+				"log: $(excerpt "$log" "$name" "^=== $name: " "^RESULT $name ")"
 			status=1 ;;
 		esac
 	done

@@ -56,6 +56,20 @@ complaint() {
 	echo "${line:-$(last_line "$1")}"
 }
 
+# excerpt LOG NAME FROM TO: what LOG tells of the test NAME, which is what stands
+# between two patterns, in a file of its own; if there is nothing, LOG
+excerpt() {
+	local file=${1%.log}/$2.log
+	mkdir -p "${1%.log}"
+	sed -n "/$3/,/$4/p" "$1" >"$file"
+	if [ -s "$file" ]; then
+		echo "$file"
+	else
+		rm -f "$file"
+		echo "$1"
+	fi
+}
+
 # What a kernel says when something went wrong.  Only lines with the kernel's
 # time stamp count: programs may use these words as they like.
 stamp='\[ *[0-9]+\.[0-9]{6}\]'

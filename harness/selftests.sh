@@ -72,6 +72,9 @@ boot() {
 		tee "$out/$test-$kernel.err" >&2
 }
 
+# tap LOG NAME: what the selftest NAME has printed, and the kernel meanwhile
+tap() { excerpt "$1" "$2" "^#  *RUN  *$2 " "^not ok .* $2\>"; }
+
 # report TEST STATUS: a line for each result, and for the host itself
 report() {
 	local log=$logs/$1-$kernel.log name kind text status=0 any=
@@ -80,7 +83,7 @@ report() {
 		case $kind in
 		PASS)	echo "ok $name${text:+ $text}" ;;
 		SKIP)	echo "SKIP $name ${text:-it gives no reason}" ;;
-		*)	echo "FAIL $name ${text:-no reason given}; log: $log"
+		*)	echo "FAIL $name ${text:-no reason given}; log: $(tap "$log" "$name")"
 			status=1 ;;
 		esac
 	done < <(sed -n 's/^RESULT //p' "$log")
