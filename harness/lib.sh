@@ -80,7 +80,9 @@ bad="$bad|refcount_t:|list_(add|del) corruption|I/O error|Out of memory|oom-kill
 
 # unexpected: standard input without the lines that belong to what a test has
 # announced: the killing of a process for want of memory, if it is one that has
-# called itself expected_oom, and a warning that a KUnit test is about to provoke
+# called itself expected_oom; an allocation that failed, if it was made by one that
+# has called itself expected_fail; and a warning that a KUnit test is about to
+# provoke
 # Only these lines: whatever else the kernel says meanwhile still counts.
 unexpected() {
 	awk '
@@ -88,6 +90,10 @@ unexpected() {
 	killing && /\] oom-kill:constraint=[^ ]*,task=expected_oom,/ { next }
 	killing && /out of memory: Killed process [0-9]+ \(expected_oom\) / {
 		killing = 0
+		next
+	}
+	/\] expected_fail: (vmalloc error|page allocation failure): / {
+		traces = 1
 		next
 	}
 	/\] +# [a-z_]*: a warning is expected here$/ {

@@ -92,7 +92,7 @@ report() {
 	if [ "$2" -eq 0 ] || [[ $text =~ ^[a-z0-9_.-]+\ FAIL\  ]]; then
 		echo "ok $1-host"
 	else
-		echo "FAIL $1-host ${text:-boot.sh ended with $2}; log: $log"
+		echo "FAIL $1-host ${text:-boot.sh ended with $2; log: $log}"
 		status=1
 	fi
 	return $status

@@ -2873,6 +2873,8 @@ TEST_PATH(oom_kill)
 #define FAIL_SLAB	"/sys/kernel/debug/failslab/"
 #define FAIL_PAGES	"/sys/kernel/debug/fail_page_alloc/"
 
+#define OUT_OF_MEMORY	"expected_fail"	/* boot.sh knows the name */
+
 #define NO_FAULTS	"no fault injection (CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC)"
 
 /* Every allocation can be made to fail, and without a word. */
@@ -2886,12 +2888,16 @@ static bool allocations_can_fail(void)
 	       !write_file(FAIL_PAGES "verbose", "0");
 }
 
-/* From here on the @nth allocation of this thread fails; with 0 none does. */
+/*
+ * From here on the @nth allocation of this thread fails; with 0 none does.  The
+ * kernel complains if that was for a stack, and tells the thread's name.
+ */
 static void fail_nth(int fd, unsigned int nth)
 {
 	char text[16];
 	int len = snprintf(text, sizeof(text), "%u", nth);
 
+	prctl(PR_SET_NAME, nth ? OUT_OF_MEMORY : program_invocation_short_name);
 	if (pwrite(fd, text, len, 0) != len)
 		perror(FAIL_NTH);
 }
