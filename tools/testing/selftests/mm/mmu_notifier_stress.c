@@ -27,7 +27,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,7 +48,6 @@
 #define ALL_LEN		((1UL << 47) - 4 * PAGE)
 
 #define FAIL_SLAB	"/sys/kernel/debug/failslab/"
-#define OUT_OF_MEMORY	"expected_fail"	/* boot.sh knows the name */
 
 #define USAGE "usage: %s [-s SEED] [-n OPERATIONS] [-t THREADS] [-c CLASS]" \
 	      " [-f PERCENT]\n"
@@ -177,16 +175,17 @@ static bool write_file(const char *name, const char *text)
 	return done;
 }
 
-/*
- * From here on allocations of this thread may fail.  The kernel complains if one
- * of them was for a stack, and tells the thread's name.
- */
-static void may_fail(void)
+/* From here on allocations of this thread may fail, or not. */
+static void may_fail(bool may)
 {
+	static __thread int fd = -1;
+
 	if (!percent)
 		return;
-	prctl(PR_SET_NAME, OUT_OF_MEMORY);
-	if (!write_file("/proc/thread-self/make-it-fail", "1"))
+	/* Opened once, as that may fail too. */
+	if (fd < 0)
+		fd = open("/proc/thread-self/make-it-fail", O_WRONLY);
+	if (pwrite(fd, may ? "1" : "0", 1, 0) != 1)
 		fail("make-it-fail", 0, errno);
 }
 
@@ -195,11 +194,14 @@ static void fork_and_wait(void)
 	int status;
 	pid_t pid;
 
+	/* The kernel complains if it can't get a stack. */
+	may_fail(false);
 	pid = fork();
 	if (!pid)
 		_exit(0);
 	if (pid > 0)
 		waitpid(pid, &status, 0);
+	may_fail(true);
 }
 
 static void split(const char *addr, unsigned long len)
@@ -323,7 +325,7 @@ static void *work(void *data)
 	struct worker *w = data;
 	unsigned long i, tenth = w->operations / 10 + 1;
 
-	may_fail();
+	may_fail(true);
 	for (i = 0; i < w->operations; i++) {
 		switch (pick(w, 100)) {
 		case 0 ... 39:

@@ -1731,11 +1731,10 @@ static void test_clean(struct __test_metadata *_metadata, struct mn *self,
 	EXPECT_TRUE(agrees(self, p, SMALL));
 	EXPECT_EQ(0, clean(self, p, SMALL, write_protect));
 	/* The point of protecting it: what the device writes is seen. */
-	if (write_protect) {
-		EXPECT_TRUE(mn_fill(self, p, SMALL / 2, BY_DEVICE_AGAIN));
-	} else {
+	if (!write_protect)
 		fill(p, SMALL / 2, BY_CPU_AGAIN);
-	}
+	else
+		EXPECT_TRUE(mn_fill(self, p, SMALL / 2, BY_DEVICE_AGAIN));
 	EXPECT_EQ(SMALL / 2 / PAGE, clean(self, p, SMALL, write_protect));
 	usable(_metadata, self, p, SMALL);
 	close(fd);
