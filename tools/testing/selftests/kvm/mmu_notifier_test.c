@@ -1310,8 +1310,8 @@ static const char *path_thp(void)
 		check_range(r);
 		t.doing = "split of the mapping";
 		r = (struct range){ first + rnd(huge), 1 };
-		must(mprotect(mem_of(r), 4096, PROT_READ));
 		set_guest(true, false, true);
+		must(mprotect(mem_of(r), 4096, PROT_READ));
 		check_frozen(r, mem_of(r));
 		must(mprotect(mem_of(r), 4096, PROT_READ | PROT_WRITE));
 		check_range(r);
