@@ -32,7 +32,8 @@ BEGIN {
 		"kvm_mmu_invalidate_(begin|range_add|end)|" \
 		"mmu_invalidate_retry[a-z_]*|" \
 		"mmu_invalidate_(in_progress|seq|range_start|range_end)|" \
-		"mmu_invalidate_(running|sample)|" \
+		"(__)?mmu_invalidate_(running|sample|ended_since|covers|" \
+		"range_is_empty)|set_invalidate_range|" \
 		"kvm_pfncache_(sample|retry)|kvm_pfncaches_invalidate|" \
 		"gfn_to_pfn_cache_invalidate_start|" \
 		"kvm_mmu_(gmem|attributes)_(begin|end)|" \

@@ -82,9 +82,34 @@ void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end);
 void kvm_mmu_invalidate_end(struct kvm *kvm);
 bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
 
-/* The steps that a test can leave out. */
-#define mmu_invalidate_ignore_progress()	mmu_notifier_suppressed("in_progress")
-#define mmu_invalidate_ignore_seq()		mmu_notifier_suppressed("seq")
+/*
+ * What the checks below are made of.  The first two are the steps that a test
+ * can leave out; the third is narrow enough only while the first holds.
+ */
+static inline bool __mmu_invalidate_running(struct kvm *kvm)
+{
+	return unlikely(READ_ONCE(kvm->mmu_invalidate_in_progress)) &&
+	       !mmu_notifier_suppressed("in_progress");
+}
+
+static inline bool mmu_invalidate_ended_since(struct kvm *kvm,
+					      unsigned long mmu_seq)
+{
+	return READ_ONCE(kvm->mmu_invalidate_seq) != mmu_seq &&
+	       !mmu_notifier_suppressed("seq");
+}
+
+static inline bool mmu_invalidate_covers(struct kvm *kvm, gfn_t gfn)
+{
+	return READ_ONCE(kvm->mmu_invalidate_range_start) <= gfn &&
+	       READ_ONCE(kvm->mmu_invalidate_range_end) > gfn;
+}
+
+/* Between begin and the first range_add, during which mmu_lock is kept. */
+static inline bool mmu_invalidate_range_is_empty(struct kvm *kvm)
+{
+	return kvm->mmu_invalidate_range_start >= kvm->mmu_invalidate_range_end;
+}
 
 /**
  * mmu_invalidate_running() - is any guest memory being invalidated?
@@ -97,8 +122,7 @@ bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
 static inline bool mmu_invalidate_running(struct kvm *kvm)
 {
 	lockdep_assert_held(&kvm->mmu_lock);
-	return unlikely(kvm->mmu_invalidate_in_progress) &&
-	       !mmu_invalidate_ignore_progress();
+	return __mmu_invalidate_running(kvm);
 }
 
 /**
@@ -133,8 +157,7 @@ static inline unsigned long mmu_invalidate_sample(struct kvm *kvm)
  */
 static inline int mmu_invalidate_retry(struct kvm *kvm, unsigned long mmu_seq)
 {
-	if (unlikely(READ_ONCE(kvm->mmu_invalidate_in_progress)) &&
-	    !mmu_invalidate_ignore_progress())
+	if (__mmu_invalidate_running(kvm))
 		return 1;
 	/*
 	 * Pairs with the smp_wmb() in kvm_mmu_invalidate_end(): who doesn't
@@ -142,8 +165,7 @@ static inline int mmu_invalidate_retry(struct kvm *kvm, unsigned long mmu_seq)
 	 * mmu_lock would do as well, but not every caller holds it.
 	 */
 	smp_rmb();
-	return READ_ONCE(kvm->mmu_invalidate_seq) != mmu_seq &&
-	       !mmu_invalidate_ignore_seq();
+	return mmu_invalidate_ended_since(kvm, mmu_seq);
 }
 
 /**
@@ -160,22 +182,13 @@ static inline int mmu_invalidate_retry(struct kvm *kvm, unsigned long mmu_seq)
 static inline int mmu_invalidate_retry_gfn(struct kvm *kvm,
 					   unsigned long mmu_seq, gfn_t gfn)
 {
-	lockdep_assert_held(&kvm->mmu_lock);
+	/* An empty range is that of somebody who dropped mmu_lock too early. */
+	if (mmu_invalidate_running(kvm) &&
+	    (WARN_ON_ONCE(mmu_invalidate_range_is_empty(kvm)) ||
+	     mmu_invalidate_covers(kvm, gfn)))
+		return 1;
 
-	if (mmu_invalidate_running(kvm)) {
-		gfn_t start = kvm->mmu_invalidate_range_start;
-		gfn_t end = kvm->mmu_invalidate_range_end;
-
-		/* Somebody dropped mmu_lock between begin and range_add. */
-		if (WARN_ON_ONCE(start == INVALID_GPA || end == INVALID_GPA))
-			return 1;
-
-		if (gfn >= start && gfn < end)
-			return 1;
-	}
-
-	return kvm->mmu_invalidate_seq != mmu_seq &&
-	       !mmu_invalidate_ignore_seq();
+	return mmu_invalidate_ended_since(kvm, mmu_seq);
 }
 
 /**
@@ -185,8 +198,10 @@ static inline int mmu_invalidate_retry_gfn(struct kvm *kvm,
  * @mmu_seq: what mmu_invalidate_sample() returned
  * @gfn: the guest frame
  *
- * Takes no lock and errs both ways: it saves a fault the way to mmu_lock that
- * it would make in vain, and never stands in for the check under it.
+ * Takes no lock and errs both ways, at worst by a range that is out of date or
+ * seen by halves: it saves a fault the way to mmu_lock that it would make in
+ * vain, and never stands in for the check under it.  A caller that loops comes
+ * to see the end of what it waits for.
  *
  * Return: whether the fault had better start over right away.
  */
@@ -194,19 +209,9 @@ static inline bool mmu_invalidate_retry_gfn_unsafe(struct kvm *kvm,
 						   unsigned long mmu_seq,
 						   gfn_t gfn)
 {
-	/*
-	 * A caller that loops must come to see the end of what it waits for,
-	 * so progress and sequence are read every time.  A stale range does no
-	 * harm: it can only matter while an invalidation is in progress.
-	 */
-	if (unlikely(READ_ONCE(kvm->mmu_invalidate_in_progress)) &&
-	    !mmu_invalidate_ignore_progress() &&
-	    gfn >= kvm->mmu_invalidate_range_start &&
-	    gfn < kvm->mmu_invalidate_range_end)
-		return true;
-
-	return READ_ONCE(kvm->mmu_invalidate_seq) != mmu_seq &&
-	       !mmu_invalidate_ignore_seq();
+	return (__mmu_invalidate_running(kvm) &&
+		mmu_invalidate_covers(kvm, gfn)) ||
+	       mmu_invalidate_ended_since(kvm, mmu_seq);
 }
 
 #endif /* CONFIG_KVM_GENERIC_MMU_NOTIFIER */

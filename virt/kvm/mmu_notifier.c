@@ -27,6 +27,13 @@ static struct kvm *mn_to_kvm(struct mmu_notifier *mn)
 	return container_of(mn, struct kvm, mmu_notifier);
 }
 
+/* Guessed at without mmu_lock by mmu_invalidate_retry_gfn_unsafe(). */
+static void set_invalidate_range(struct kvm *kvm, gfn_t start, gfn_t end)
+{
+	WRITE_ONCE(kvm->mmu_invalidate_range_start, start);
+	WRITE_ONCE(kvm->mmu_invalidate_range_end, end);
+}
+
 /**
  * kvm_mmu_invalidate_begin() - begin to invalidate guest memory
  * @kvm: the VM, whose mmu_lock is held for write
@@ -38,10 +45,8 @@ void kvm_mmu_invalidate_begin(struct kvm *kvm)
 {
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
-	if (!kvm->mmu_invalidate_in_progress) {
-		kvm->mmu_invalidate_range_start = INVALID_GPA;
-		kvm->mmu_invalidate_range_end = INVALID_GPA;
-	}
+	if (!kvm->mmu_invalidate_in_progress)
+		set_invalidate_range(kvm, U64_MAX, 0);
 	WRITE_ONCE(kvm->mmu_invalidate_in_progress,
 		   kvm->mmu_invalidate_in_progress + 1);
 }
@@ -61,15 +66,8 @@ void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end)
 	lockdep_assert_held_write(&kvm->mmu_lock);
 	WARN_ON_ONCE(!kvm->mmu_invalidate_in_progress);
 
-	if (kvm->mmu_invalidate_range_start == INVALID_GPA) {
-		kvm->mmu_invalidate_range_start = start;
-		kvm->mmu_invalidate_range_end = end;
-		return;
-	}
-	if (start < kvm->mmu_invalidate_range_start)
-		kvm->mmu_invalidate_range_start = start;
-	if (end > kvm->mmu_invalidate_range_end)
-		kvm->mmu_invalidate_range_end = end;
+	set_invalidate_range(kvm, min(kvm->mmu_invalidate_range_start, start),
+			     max(kvm->mmu_invalidate_range_end, end));
 }
 
 /**
@@ -81,7 +79,7 @@ void kvm_mmu_invalidate_end(struct kvm *kvm)
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
 	/* Between begin and end some range must have been added. */
-	WARN_ON_ONCE(kvm->mmu_invalidate_range_start == INVALID_GPA);
+	WARN_ON_ONCE(mmu_invalidate_range_is_empty(kvm));
 
 	WRITE_ONCE(kvm->mmu_invalidate_seq, kvm->mmu_invalidate_seq + 1);
 	/*

@@ -3,17 +3,6 @@
 // and notifier.c gets at the rmaps.
 
 // expect 1
-@update@
-typedef u64;
-position p;
-@@
-- static u64 mmu_spte_update_no_track@p(u64 *sptep, u64 new_spte)
-+ u64 mmu_spte_update_no_track(u64 *sptep, u64 new_spte)
-  {
-  ...
-  }
-
-// expect 1
 @to_rmap@
 typedef gfn_t;
 position p;
@@ -27,6 +16,7 @@ position p;
 
 // expect 1
 @first@
+typedef u64;
 position p;
 @@
 - static u64 *rmap_get_first@p(struct kvm_rmap_head *rmap_head, struct rmap_iterator *iter)

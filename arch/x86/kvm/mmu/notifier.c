@@ -11,33 +11,49 @@
 #include "tdp_iter.h"
 #include "tdp_mmu.h"
 
+/*
+ * Forgets the access to what a leaf spte maps, in either MMU: with an accessed
+ * bit by clearing it, else by making the spte non-present so that the next
+ * access faults.
+ *
+ * mmu_lock, held for write, does not stop the CPU from setting accessed and
+ * dirty bits, nor fast_page_fault() from giving write access back.  If one of
+ * them comes in between, look again: nothing is overwritten unseen.
+ *
+ * Returns what the spte is then, and in *@spte what it was.
+ */
+static u64 spte_age(u64 *sptep, u64 *spte)
+{
+	u64 aged;
+
+	do {
+		aged = mark_spte_for_access_track(*spte);
+	} while (!try_cmpxchg64(sptep, spte, aged));
+
+	/* Where write access is what says dirty, that has gone with it. */
+	if (!spte_ad_enabled(*spte) && is_writable_pte(*spte))
+		kvm_set_pfn_dirty(spte_to_pfn(*spte));
+
+	return aged;
+}
+
 static bool rmap_age(struct kvm_rmap_head *rmap, bool test_only)
 {
 	struct rmap_iterator iter;
 	bool young = false;
-	u64 *sptep, spte;
+	u64 *sptep;
 
 	for (sptep = rmap_get_first(rmap, &iter); sptep;
 	     sptep = rmap_get_next(&iter)) {
-		spte = *sptep;
+		u64 spte = READ_ONCE(*sptep);
+
 		if (!is_accessed_spte(spte))
 			continue;
 		if (test_only)
 			return true;
 
+		spte_age(sptep, &spte);
 		young = true;
-		if (spte_ad_enabled(spte)) {
-			clear_bit(ffs(shadow_accessed_mask) - 1,
-				  (unsigned long *)sptep);
-			continue;
-		}
-		/*
-		 * Without an accessed bit the spte is made non-present, and
-		 * with its write permission goes what says it is dirty.
-		 */
-		if (is_writable_pte(spte))
-			kvm_set_pfn_dirty(spte_to_pfn(spte));
-		mmu_spte_update_no_track(sptep, mark_spte_for_access_track(spte));
 	}
 
 	return young;
@@ -96,26 +112,10 @@ static bool tdp_mmu_unmap_gfn_range(struct kvm *kvm,
 
 static void tdp_iter_age(struct tdp_iter *iter)
 {
-	u64 new_spte;
-
-	if (spte_ad_enabled(iter->old_spte)) {
-		iter->old_spte = tdp_mmu_clear_spte_bits(iter->sptep,
-							 iter->old_spte,
-							 shadow_accessed_mask,
-							 iter->level);
-		new_spte = iter->old_spte & ~shadow_accessed_mask;
-	} else {
-		/* As in rmap_age(). */
-		if (is_writable_pte(iter->old_spte))
-			kvm_set_pfn_dirty(spte_to_pfn(iter->old_spte));
-		new_spte = mark_spte_for_access_track(iter->old_spte);
-		iter->old_spte = kvm_tdp_mmu_write_spte(iter->sptep,
-							iter->old_spte,
-							new_spte, iter->level);
-	}
+	u64 aged = spte_age(rcu_dereference(iter->sptep), &iter->old_spte);
 
 	trace_kvm_tdp_mmu_spte_changed(iter->as_id, iter->gfn, iter->level,
-				       iter->old_spte, new_spte);
+				       iter->old_spte, aged);
 }
 
 static bool tdp_root_age_gfn_range(struct kvm_mmu_page *root,
