@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tree series kernel kunit check demo test \
-	selftests stress races mutate test-upstream model each clean
+	selftests stress races leaks mutate test-upstream model each clean
 
 help: ## list the targets
 	@echo 'Targets:'
@@ -55,6 +55,10 @@ stress: tree ## a random mix of what changes page tables, for SEEDS, on KASAN
 races: tree ## run the selftests and stress with a detector of data races
 	@harness/kernel.sh kcsan
 	@KERNEL=kcsan harness/selftests.sh
+
+leaks: tree ## run the selftests and stress with a detector of lost memory
+	@harness/kernel.sh debug
+	@KERNEL=debug LEAKS=1 harness/selftests.sh
 
 mutate: tree ## silence one hook after the other: does a test notice?
 	@harness/kernel.sh debug

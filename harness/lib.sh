@@ -56,6 +56,9 @@ complaint() {
 	echo "${line:-$(last_line "$1")}"
 }
 
+# configured KERNEL OPTION: has a kernel been built with it?
+configured() { grep -qs "^CONFIG_$2=y" "$build/kernel-$1/.config"; }
+
 # excerpt LOG NAME FROM TO: what LOG tells of the test NAME, which is what stands
 # between two patterns, in a file of its own; if there is nothing, LOG
 excerpt() {

@@ -9,6 +9,8 @@
 # Prints one line for each test: "ok NAME", "FAIL NAME REASON" or "SKIP NAME
 # REASON".  ONLY=NAME runs one path alone, VARIANT=NAME one kind of secondary MMU;
 # SEEDS="N..." are the seeds of the random mix; KERNEL=NAME is the kernel (host).
+# LEAKS=1 looks for memory that the kernel has lost, with kmemleak, which takes
+# about twice as long.
 # On a kernel that does not patch itself the processors run in parallel.
 
 . "$(dirname "$0")/lib.sh"
@@ -65,10 +67,10 @@ build_all() {
 boot() {
 	local test=$1 parallel=
 	shift
-	grep -q '^CONFIG_JUMP_LABEL=y' "$build/kernel-$kernel/.config" ||
-		parallel=-p
+	configured "$kernel" JUMP_LABEL || parallel=-p
 	"$top/harness/boot.sh" -q $parallel -k "$kernel" -i selftests \
-		-l "$test-$kernel" -m 1280 -d 512 "$test" mem=1016M "$@" 2>&1 |
+		-l "$test-$kernel" -m 1280 -d 512 "$test" mem=1016M \
+		${LEAKS:+leaks=1 kmemleak=on} "$@" 2>&1 |
 		tee "$out/$test-$kernel.err" >&2
 }
 
@@ -122,15 +124,15 @@ run() {
 	report "$1" $status || result=1
 }
 
-has_kunit() { grep -q '^CONFIG_KUNIT=y' "$build/kernel-$kernel/.config"; }
-
+[ -z "${LEAKS:-}" ] || configured "$kernel" DEBUG_KMEMLEAK ||
+	die "selftests: kernel $kernel has no kmemleak; try KERNEL=debug"
 build_all
 [ "$part" != build ] || exit 0
 result=0
 if [ "$part" != stress ]; then
 	if [ -n "${ONLY:-}${VARIANT:-}" ]; then
 		run selftests ${ONLY:+"only=$ONLY"} ${VARIANT:+"variant=$VARIANT"}
-	elif has_kunit; then
+	elif configured "$kernel" KUNIT; then
 		run selftests kunit=1 kunit.enable=1
 	else
 		run selftests

@@ -220,7 +220,9 @@ for kernel in $debug_kernels; do
 		continue
 	selftests=(env "KERNEL=$kernel" "$harness/selftests.sh")
 	queue "selftests-$kernel" "${selftests[@]}" paths
-	queue "stress-$kernel" "${selftests[@]}" stress
+	leaks=
+	! configured "$kernel" DEBUG_KMEMLEAK || leaks=1
+	queue "stress-$kernel" env "LEAKS=$leaks" "${selftests[@]}" stress
 done
 run_queue &
 queue_pid=$!

@@ -21,6 +21,30 @@ use_swap() {
 	mkswap /dev/vda >/dev/null && swapon /dev/vda
 }
 
+kmemleak=/sys/kernel/debug/kmemleak
+
+# no_leaks: has the kernel lost no memory?  With $leaks, on a kernel with kmemleak=on.
+# It tells only of what is five seconds old, and had not changed since it last
+# looked.
+no_leaks() {
+	[ -n "$leaks" ] || return 0
+	for scan in 1 2 3; do
+		sleep 6
+		echo scan >$kmemleak || {
+			result leaks FAIL "there is no kmemleak, or it has given up"
+			return 1
+		}
+	done
+	if ! grep -q ^unreferenced $kmemleak; then
+		result leaks PASS
+		return 0
+	fi
+	cat $kmemleak
+	result leaks FAIL $(sed -n '/^ *backtrace/,/^unreferenced/s/^ *\(\[.*\] \)\?//p' \
+		$kmemleak | sed -n '2,6p')
+	return 1
+}
+
 # A program that hangs is not told by the clock, as nobody knows how fast the
 # machine below is: it is told by its CPU time.  One that has used none for
 # five minutes is stuck, and one that has used half an hour of it, where none
