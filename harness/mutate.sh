@@ -84,13 +84,14 @@ tabulate() {
 	bar=$(printf "=%.0s" {1..60})
 	{
 		echo "$bar ${bar:0:38}"
-		printf '%-60s %s\n' Hook 'Caught by'
+		printf '%-60s %s\n' 'Hook or step' 'Caught by'
 		echo "$bar ${bar:0:38}"
 		sed -n 's/^RESULT \([^ ]*:.*\)/\1/p' "$results" | awk '{
 			split($1, part, ":")
 			by = $2 != "PASS" ? "-" : $3 == "kernel:" ? "the kernel" : $3
-			printf "%-60s %s\n", part[1] "() " part[2], by
-		}' | sort -u
+			what = part[1] == "kvm" ? "KVM" : part[1] "()"
+			printf "%-60s %s\n", what " " part[2], by
+		}' | LC_ALL=C sort -f
 		echo "$bar ${bar:0:38}"
 	} >"$table"
 }
