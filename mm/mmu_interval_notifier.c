@@ -42,9 +42,13 @@ static bool is_frozen(const struct mmu_notifier_intervals *intervals)
 	return intervals->seq & 1;
 }
 
+/*
+ * A reader in is_over() may meet this number instead of that of thaw().  The lock,
+ * which thaw() was under too, then orders its lookup all the same.
+ */
 static void freeze(struct mmu_notifier_intervals *intervals)
 {
-	intervals->seq |= 1;
+	WRITE_ONCE(intervals->seq, intervals->seq | 1);
 }
 
 static struct mmu_interval_notifier *
