@@ -72,10 +72,12 @@ static_assert(LAST_EVENT + 1 == TEST_MN_EVENTS);
  */
 #define ENTRY_WRITABLE	BIT(0)
 #define ENTRY_YOUNG	BIT(1)
-#define ENTRY_HUGE	BIT(2)		/* TEST_MN_SVA: part of a huge page */
-#define ENTRY_TIME	GENMASK(22, 3)
-#define ENTRY_TIME_SHIFT 3
-#define ENTRY_PFN_SHIFT	23
+#define ENTRY_TIME	GENMASK(21, 2)
+#define ENTRY_TIME_SHIFT 2
+#define ENTRY_PFN_SHIFT	22
+
+/* Marks what is part of a huge page, or was before it was set anew; TEST_MN_SVA */
+#define ENTRY_HUGE	XA_MARK_0
 
 /* Counters are only ever added to, and read one by one. */
 struct test_counters {
@@ -452,14 +454,11 @@ static int tlb_clear_young(struct mmu_notifier *sub, struct mm_struct *mm,
 static unsigned long drop_huge(struct test_mmu *mmu, unsigned long start,
 			       unsigned long end)
 {
-	unsigned long first = start & PMD_MASK, last = (end - 1) | ~PMD_MASK;
-	unsigned long index, dropped = 0;
-	void *entry;
+	unsigned long index = (start & PMD_MASK) >> PAGE_SHIFT;
+	unsigned long last = ((end - 1) | ~PMD_MASK) >> PAGE_SHIFT;
+	unsigned long dropped = 0;
 
-	xa_for_each_range(&mmu->entries, index, entry, first >> PAGE_SHIFT,
-			  last >> PAGE_SHIFT) {
-		if (!(xa_to_value(entry) & ENTRY_HUGE))
-			continue;
+	while (xa_find(&mmu->entries, &index, last, ENTRY_HUGE)) {
 		if (xa_erase(&mmu->entries, index))
 			dropped++;
 	}
@@ -1045,7 +1044,6 @@ static int sva_fault(struct test_mmu *mmu, unsigned long addr, bool write)
  */
 static int sva_fill(struct test_mmu *mmu, unsigned long addr, bool write)
 {
-	unsigned long flags = write ? ENTRY_WRITABLE : 0;
 	int seq = atomic_read(&mmu->flush_seq);
 	struct leaf leaf;
 	int ret;
@@ -1062,12 +1060,12 @@ static int sva_fill(struct test_mmu *mmu, unsigned long addr, bool write)
 		return sva_fault(mmu, addr, write);
 	if (leaf.size > PMD_SIZE)
 		return -EFAULT;
-	if (leaf.size == PMD_SIZE)
-		flags |= ENTRY_HUGE;
 	delay(mmu, TEST_MN_SET);
 
 	spin_lock(&mmu->lock);
-	ret = set_entry(mmu, addr, leaf.pfn, flags);
+	ret = set_entry(mmu, addr, leaf.pfn, write ? ENTRY_WRITABLE : 0);
+	if (leaf.size == PMD_SIZE)
+		xa_set_mark(&mmu->entries, addr >> PAGE_SHIFT, ENTRY_HUGE);
 	smp_mb();	/* pairs with the one in sva_invalidate() */
 	if (atomic_read(&mmu->flush_seq) != seq) {
 		xa_erase(&mmu->entries, addr >> PAGE_SHIFT);
