@@ -276,7 +276,9 @@ static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 	struct mmu_interval_notifier *sub = data;
 
 	lockdep_assert_held(&subs->lock);
-	WRITE_ONCE(intervals->open, true);
+	/* Ranges look without a lock, but for the first one none is in progress. */
+	if (!intervals->open)
+		WRITE_ONCE(intervals->open, true);
 
 	if (is_frozen(intervals)) {
 		hlist_add_head(&sub->deferred_item, &intervals->deferred);
