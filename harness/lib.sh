@@ -18,6 +18,9 @@ logs=$build/logs
 jobs=${JOBS:-$(nproc)}
 mkdir -p "$build" "$logs" || exit 1
 
+# What is compiled for the first time is preprocessed once, not twice.
+export CCACHE_DEPEND=1
+
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
