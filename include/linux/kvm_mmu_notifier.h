@@ -84,7 +84,7 @@ bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
 
 /*
  * What the checks below are made of.  The first two are the steps that a test
- * can leave out; the third is narrow enough only while the first holds.
+ * can leave out; the third says something only while the first holds.
  */
 static inline bool __mmu_invalidate_running(struct kvm *kvm)
 {
