@@ -2706,6 +2706,7 @@ TEST_PATH(oom_reap)
 #define VICTIM		"expected_oom"	/* boot.sh knows the name */
 #define VICTIM_MEMORY	(64UL << 20)
 #define VICTIM_LIMIT	"8M"
+#define VICTIM_SAFE	(6UL << 20)	/* that much it surely gets */
 #define BRAKE_LEN	(1024 * PAGE)
 
 /* How often a hook had something to say; 0 if nobody counts. */
@@ -2779,11 +2780,14 @@ static void be_killed(struct mn *self, int fd, int brake_fd, char *p,
 	    attach(brake_fd, TEST_MN_PAGE_TABLE, TEST_MN_HLIST) ||
 	    !child_attaches(self, fd, p, len) || write(ready, "", 1) != 1)
 		return;
+	/* The brake doesn't last for ever: the nearer to the end the better. */
+	for (offset = 0; offset < VICTIM_SAFE; offset += PAGE)
+		memory[offset] = 1;
 	mn_delay(&brakes, TEST_MN_START, 10000);
 	__atomic_store_n(&slow.on, true, __ATOMIC_RELEASE);
 	while (!mn_stats(&brakes).invalidations[CLEAR])
 		sched_yield();
-	for (offset = 0; offset < VICTIM_MEMORY; offset += PAGE)
+	for (; offset < VICTIM_MEMORY; offset += PAGE)
 		memory[offset] = 1;
 }
 
