@@ -2703,7 +2703,7 @@ TEST_PATH(oom_reap)
 
 /* --- the OOM killer ------------------------------------------------------- */
 
-#define VICTIM		"expected_oom"	/* boot.sh knows the name */
+#define VICTIM		"expected_oom"	/* the harness knows the name */
 #define VICTIM_MEMORY	(64UL << 20)
 #define VICTIM_LIMIT	"8M"
 #define VICTIM_SAFE	(6UL << 20)	/* that much it surely gets */
@@ -2876,7 +2876,7 @@ TEST_PATH(oom_kill)
 #define FAIL_SLAB	"/sys/kernel/debug/failslab/"
 #define FAIL_PAGES	"/sys/kernel/debug/fail_page_alloc/"
 
-#define OUT_OF_MEMORY	"expected_fail"	/* boot.sh knows the name */
+#define OUT_OF_MEMORY	"expected_fail"	/* the harness knows the name */
 
 #define NO_FAULTS	"no fault injection (CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC)"
 
