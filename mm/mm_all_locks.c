@@ -7,24 +7,32 @@
  * truncation).  One walk over the VMAs shuts out the former and collects the
  * reverse map locks in a list; sorting the list puts them in locking order and
  * brings duplicates together, for many VMAs share a file or an anon_vma root.
- * Unlocking is a walk of that list.
+ * Unlocking is a walk of that list, which is the caller's.
  *
  * Lock order:
  *
  *	mmap_lock, for writing
  *	  VMA locks
- *	    mm_all_locks_mutex
- *	      i_mmap_rwsem of hugetlbfs files
- *	        i_mmap_rwsem of other files
- *	          anon_vma->root->rwsem
+ *	    i_mmap_rwsem of hugetlbfs files, by address
+ *	      i_mmap_rwsem of other files, by address
+ *	        anon_vma->root->rwsem, by address
  *
- * which is that of mm/rmap.c: a hugetlbfs file's i_mmap_rwsem comes before the
- * folio lock, other files' behind it.  Locks of one kind are not nested
- * elsewhere, and mm_all_locks_mutex keeps two callers from taking them in
- * different order; that the order is by address is a matter of sorting only.
+ * The kinds are in the order of mm/rmap.c: a hugetlbfs file's i_mmap_rwsem comes
+ * before the folio lock, those of other files after it.
+ *
+ * Callers for different mms share locks and run in parallel.  No cycle of them
+ * can form: the VMA locks are of an mm whose mmap_lock is held, and all reverse
+ * map locks in the system are in one order, as the kind of a lock is a property
+ * of the lock (see kind_of_mapping()) and so is its address.  A caller waits only
+ * for a lock that comes after all those it holds.  Anybody else holds at most one
+ * lock of a kind, and takes the kinds in the same order.
+ *
+ * lockdep knows the kinds, but not the order of addresses within one:
+ * down_write_nest_lock() tells it that there may be many of a class.
  */
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/rmap.h>
@@ -32,8 +40,10 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 
+#include <kunit/static_stub.h>
+
 #include "internal.h"
-#include "vma.h"
+#include "mm_all_locks.h"
 
 /* In locking order. */
 enum rmap_lock_kind {
@@ -47,18 +57,24 @@ struct rmap_lock {
 	struct rw_semaphore *rwsem;
 };
 
-struct rmap_lock_list {
+/* Non-static for the tests, which make it fail. */
+int mm_all_locks_grow(struct mm_all_locks *list)
+{
+	size_t room = list->room ? 2 * list->room : 64;
 	struct rmap_lock *locks;
-	size_t nr;
-	size_t room;
-};
 
-static DEFINE_MUTEX(mm_all_locks_mutex);
+	KUNIT_STATIC_STUB_REDIRECT(mm_all_locks_grow, list);
 
-/* What is locked.  Under mm_all_locks_mutex. */
-static struct rmap_lock_list all_locks;
+	locks = kvrealloc(list->locks, array_size(room, sizeof(*locks)),
+			  GFP_KERNEL);
+	if (!locks)
+		return -ENOMEM;
+	list->locks = locks;
+	list->room = room;
+	return 0;
+}
 
-static int add_lock(struct rmap_lock_list *list, enum rmap_lock_kind kind,
+static int add_lock(struct mm_all_locks *list, enum rmap_lock_kind kind,
 		    struct rw_semaphore *rwsem)
 {
 	/* A VMA often shares its file or its anon_vma with its neighbour. */
@@ -66,31 +82,38 @@ static int add_lock(struct rmap_lock_list *list, enum rmap_lock_kind kind,
 		return 0;
 
 	if (list->nr == list->room) {
-		size_t room = list->room ? 2 * list->room : 64;
-		struct rmap_lock *locks;
+		int ret = mm_all_locks_grow(list);
 
-		locks = kvrealloc(list->locks, array_size(room, sizeof(*locks)),
-				  GFP_KERNEL);
-		if (!locks)
-			return -ENOMEM;
-		list->locks = locks;
-		list->room = room;
+		if (ret)
+			return ret;
 	}
 
 	list->locks[list->nr++] = (struct rmap_lock){ kind, rwsem };
 	return 0;
 }
 
-static int add_locks_of_vma(struct rmap_lock_list *list,
+/*
+ * By the mapping alone, so that whatever VMA a lock is found through, it has the
+ * same place in the order.
+ */
+static enum rmap_lock_kind kind_of_mapping(const struct address_space *mapping)
+{
+	const struct inode *inode = mapping->host;
+
+	return inode && inode->i_sb->s_magic == HUGETLBFS_MAGIC ?
+	       HUGETLB_MAPPING : FILE_MAPPING;
+}
+
+static int add_locks_of_vma(struct mm_all_locks *list,
 			    struct vm_area_struct *vma)
 {
+	struct address_space *mapping = vma->vm_file ? vma->vm_file->f_mapping : NULL;
 	struct anon_vma_chain *avc;
 	int ret;
 
-	if (vma->vm_file && vma->vm_file->f_mapping) {
-		ret = add_lock(list, is_vm_hugetlb_page(vma) ?
-				     HUGETLB_MAPPING : FILE_MAPPING,
-			       &vma->vm_file->f_mapping->i_mmap_rwsem);
+	if (mapping) {
+		ret = add_lock(list, kind_of_mapping(mapping),
+			       &mapping->i_mmap_rwsem);
 		if (ret)
 			return ret;
 	}
@@ -106,9 +129,9 @@ static int add_locks_of_vma(struct rmap_lock_list *list,
 	return 0;
 }
 
-/* VMA locks taken for writing are let go together with mmap_lock. */
+/* VMA locks taken for writing are released together with mmap_lock. */
 static int lock_vmas_and_collect(struct mm_struct *mm,
-				 struct rmap_lock_list *list)
+				 struct mm_all_locks *list)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
@@ -136,7 +159,7 @@ static int cmp_locks(const void *va, const void *vb)
 	return 0;
 }
 
-static void sort_and_unify(struct rmap_lock_list *list)
+static void sort_and_unify(struct mm_all_locks *list)
 {
 	size_t kept = 0;
 
@@ -147,20 +170,22 @@ static void sort_and_unify(struct rmap_lock_list *list)
 	list->nr = kept;
 }
 
-static void unlock_all(struct rmap_lock_list *list, size_t nr_locked)
+static void release_all(struct mm_all_locks *list, size_t nr_locked)
 {
 	while (nr_locked)
 		up_write(list->locks[--nr_locked].rwsem);
+	kvfree(list->locks);
 }
 
 /**
  * mm_take_all_locks - lock everything under which page tables are reached
  * @mm: the address space
+ * @list: where to keep what is locked, for mm_drop_all_locks()
  *
  * On success no page fault, no walk of the page tables and no reverse map walk
- * is in progress in @mm, nor does one begin, until mm_drop_all_locks().  Must
- * not be nested, and no memory may be allocated before mm_drop_all_locks():
- * reclaim takes these locks.
+ * is in progress in @mm, nor does one begin, until mm_drop_all_locks().  No
+ * memory may be allocated before that: reclaim takes these locks.  Must not be
+ * nested, not for another mm either.
  *
  * Expensive: takes as many locks as @mm has mapped files and anon_vma roots.
  *
@@ -169,52 +194,41 @@ static void unlock_all(struct rmap_lock_list *list, size_t nr_locked)
  *
  * Return: 0; -EINTR if a signal is pending, or -ENOMEM.  Then nothing is locked.
  */
-int mm_take_all_locks(struct mm_struct *mm)
+int mm_take_all_locks(struct mm_struct *mm, struct mm_all_locks *list)
 {
-	struct rmap_lock_list list = {};
 	int ret;
 
 	mmap_assert_write_locked(mm);
 
-	/*
-	 * Not under the mutex: an allocation may have to wait for reclaim, and
-	 * reclaim for the subscribers of any mm.
-	 */
-	ret = lock_vmas_and_collect(mm, &list);
+	*list = (struct mm_all_locks){};
+	/* All memory is allocated before the first reverse map lock is taken. */
+	ret = lock_vmas_and_collect(mm, list);
 	if (ret) {
-		kvfree(list.locks);
+		release_all(list, 0);
 		return ret;
 	}
-	sort_and_unify(&list);
+	sort_and_unify(list);
 
-	mutex_lock(&mm_all_locks_mutex);
-	for (size_t i = 0; i < list.nr; i++) {
+	for (size_t i = 0; i < list->nr; i++) {
 		if (signal_pending(current)) {
-			unlock_all(&list, i);
-			mutex_unlock(&mm_all_locks_mutex);
-			kvfree(list.locks);
+			release_all(list, i);
 			return -EINTR;
 		}
-		down_write_nest_lock(list.locks[i].rwsem, &mm->mmap_lock);
+		down_write_nest_lock(list->locks[i].rwsem, &mm->mmap_lock);
 	}
-	all_locks = list;
 	return 0;
 }
 
 /**
  * mm_drop_all_locks - undo mm_take_all_locks()
  * @mm: the address space
+ * @list: as filled in by mm_take_all_locks()
  *
  * Context: mmap_lock has been held for writing since.
  */
-void mm_drop_all_locks(struct mm_struct *mm)
+void mm_drop_all_locks(struct mm_struct *mm, struct mm_all_locks *list)
 {
-	struct rmap_lock_list list = all_locks;
-
 	mmap_assert_write_locked(mm);
-	lockdep_assert_held(&mm_all_locks_mutex);
 
-	unlock_all(&list, list.nr);
-	mutex_unlock(&mm_all_locks_mutex);
-	kvfree(list.locks);
+	release_all(list, list->nr);
 }

@@ -9,6 +9,12 @@
  * in progress; insertions and removals that come meanwhile are put on a list,
  * and done by whoever ends the last range.
  *
+ * Ranges are counted from the first subscription, which is inserted while none is
+ * in progress, until some time after the last one has gone, when no range that was
+ * counted is left.  (Some drivers insert and remove one for each page fault; they
+ * should not take all locks of the mm for each.)  A range that was counted says so
+ * itself, as its end can't tell from what holds by then.
+ *
  * The sequence number ->seq has two jobs.  Odd means frozen.  And it dates
  * subscriptions: ->invalidate() stores the odd number of the freeze it belongs
  * to in the subscription, under the subscriber's own lock.  So a subscription
@@ -23,7 +29,7 @@
  * number can't be taken for the current one while nothing is in progress, not
  * even after ->seq has wrapped.
  *
- * All of this is under mmu_notifier_subscriptions::lock, but that the tree may be
+ * All of this is under mmu_notifier_subscriptions::lock, except that the tree may be
  * read without it between a start that hit and its end.  The subscriber's own
  * lock is taken inside callbacks, so never inside of this one.
  */
@@ -43,7 +49,7 @@ static bool is_frozen(const struct mmu_notifier_intervals *intervals)
 }
 
 /*
- * A reader in is_over() may meet this number instead of that of thaw().  The lock,
+ * A reader in have_ended() may meet this number instead of that of thaw().  The lock,
  * which thaw() was under too, then orders its lookup all the same.
  */
 static void freeze(struct mmu_notifier_intervals *intervals)
@@ -72,15 +78,7 @@ static void lockdep_will_wait_for_ranges(void)
 	mmu_notifier_lockdep_reclaim();
 }
 
-void mmu_intervals_init(struct mmu_notifier_intervals *intervals)
-{
-	intervals->seq = FIRST_SEQ;
-	intervals->tree = RB_ROOT_CACHED;
-	INIT_HLIST_HEAD(&intervals->deferred);
-	init_waitqueue_head(&intervals->wq);
-}
-
-/* --- delivery ------------------------------------------------------------- */
+/* --- counting ranges ------------------------------------------------------ */
 
 /*
  * count_range - count a range as in progress, and freeze the tree if it hits
@@ -92,21 +90,72 @@ void mmu_intervals_init(struct mmu_notifier_intervals *intervals)
  */
 static struct interval_tree_node *
 count_range(struct mmu_notifier_subscriptions *subs,
-	    const struct mmu_notifier_range *range, unsigned long *cur_seq)
+	    struct mmu_notifier_range *range, unsigned long *cur_seq)
 {
 	struct mmu_notifier_intervals *intervals = &subs->intervals;
-	struct interval_tree_node *hit;
+	struct interval_tree_node *hit = NULL;
 
 	spin_lock(&subs->lock);
-	intervals->in_progress++;
-	hit = interval_tree_iter_first(&intervals->tree, range->start,
-				       range->end - 1);
+	/* The last subscription may have gone since the caller looked. */
+	if (intervals->open) {
+		range->flags |= MMU_NOTIFIER_RANGE_COUNTED;
+		intervals->in_progress++;
+		hit = interval_tree_iter_first(&intervals->tree, range->start,
+					       range->end - 1);
+	}
 	if (hit)
 		freeze(intervals);
 	*cur_seq = intervals->seq;
 	spin_unlock(&subs->lock);
 
 	return hit;
+}
+
+/*
+ * Stop counting ranges, if that is due and none that was counted is left.  The
+ * next subscription begins again as the first one did, with no range in progress.
+ */
+static void close_if_due(struct mmu_notifier_subscriptions *subs)
+{
+	struct mmu_notifier_intervals *intervals = &subs->intervals;
+
+	lockdep_assert_held(&subs->lock);
+	if (!intervals->closing || intervals->in_progress)
+		return;
+
+	intervals->closing = false;
+	WRITE_ONCE(intervals->open, false);
+	mmu_notifier_disarm_if_unused(subs);
+}
+
+static void close_work(struct work_struct *work)
+{
+	struct mmu_notifier_subscriptions *subs =
+		container_of(to_delayed_work(work),
+			     struct mmu_notifier_subscriptions,
+			     intervals.close_work);
+	struct mmu_notifier_intervals *intervals = &subs->intervals;
+
+	spin_lock(&subs->lock);
+	intervals->closing = intervals->open && !intervals->nr;
+	close_if_due(subs);
+	spin_unlock(&subs->lock);
+}
+
+void mmu_intervals_init(struct mmu_notifier_intervals *intervals)
+{
+	intervals->seq = FIRST_SEQ;
+	intervals->tree = RB_ROOT_CACHED;
+	INIT_HLIST_HEAD(&intervals->deferred);
+	init_waitqueue_head(&intervals->wq);
+	INIT_DELAYED_WORK(&intervals->close_work, close_work);
+}
+
+static void remove_from_tree(struct mmu_notifier_intervals *intervals,
+			     struct mmu_interval_notifier *sub)
+{
+	interval_tree_remove(&sub->interval_tree, &intervals->tree);
+	RB_CLEAR_NODE(&sub->interval_tree.rb);
 }
 
 /* Do what came while the tree was frozen. */
@@ -117,20 +166,21 @@ static void thaw(struct mmu_notifier_intervals *intervals)
 
 	/*
 	 * After the page table changes of all ranges that have ended.  Pairs
-	 * with smp_load_acquire() in is_over().
+	 * with smp_load_acquire() in have_ended().
 	 */
 	smp_store_release(&intervals->seq, intervals->seq + 1);
 	hlist_for_each_entry_safe(sub, next, &intervals->deferred,
 				  deferred_item) {
 		hlist_del(&sub->deferred_item);
 		if (in_tree(sub))
-			interval_tree_remove(&sub->interval_tree,
-					     &intervals->tree);
+			remove_from_tree(intervals, sub);
 		else
 			interval_tree_insert(&sub->interval_tree,
 					     &intervals->tree);
 	}
 }
+
+/* --- delivery ------------------------------------------------------------- */
 
 /**
  * mmu_intervals_start - tell the subscriptions that a range hits
@@ -141,7 +191,7 @@ static void thaw(struct mmu_notifier_intervals *intervals)
  * may not block, and it must not.
  */
 int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
-			const struct mmu_notifier_range *range)
+			struct mmu_notifier_range *range)
 {
 	bool blockable = mmu_notifier_range_blockable(range);
 	struct mmu_notifier_calling calling;
@@ -155,7 +205,8 @@ int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 	     node = interval_tree_iter_next(node, range->start,
 					    range->end - 1)) {
 		sub = to_interval_sub(node);
-		if (!mmu_notifier_debug_subscribed(&sub->debug))
+		if (!mmu_notifier_debug_may_call(&sub->subscribed,
+						 sub->ops->invalidate))
 			continue;
 		switches = mmu_notifier_call_begin(range);
 		done = sub->ops->invalidate(sub, range, cur_seq) ||
@@ -168,24 +219,31 @@ int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 
 	if (done)
 		return 0;
-	mmu_intervals_end(subs);
+	mmu_intervals_end(subs, range);
 	return -EAGAIN;
 }
 
 /**
- * mmu_intervals_end - a range is no longer in progress
+ * mmu_intervals_end - end a range, if it was counted
  * @subs: the mm's subscriptions
+ * @range: the range
  */
-void mmu_intervals_end(struct mmu_notifier_subscriptions *subs)
+void mmu_intervals_end(struct mmu_notifier_subscriptions *subs,
+		       struct mmu_notifier_range *range)
 {
 	struct mmu_notifier_intervals *intervals = &subs->intervals;
 	bool thawed = false;
+
+	if (!(range->flags & MMU_NOTIFIER_RANGE_COUNTED))
+		return;
+	range->flags &= ~MMU_NOTIFIER_RANGE_COUNTED;
 
 	spin_lock(&subs->lock);
 	if (!--intervals->in_progress && is_frozen(intervals)) {
 		thaw(intervals);
 		thawed = true;
 	}
+	close_if_due(subs);
 	spin_unlock(&subs->lock);
 
 	if (thawed)
@@ -209,14 +267,14 @@ void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
 	};
 
 	mmu_intervals_start(subs, &range);
-	mmu_intervals_end(subs);
+	mmu_intervals_end(subs, &range);
 }
 
 /*
- * Are the ranges over that @seq is the number of?  What the caller looks up next,
- * maybe without a lock, it looks up after that.
+ * Have @seq's ranges ended?  What the caller looks up next, maybe without a lock,
+ * it looks up after that.
  */
-static bool is_over(struct mmu_notifier_intervals *intervals, unsigned long seq)
+static bool have_ended(struct mmu_notifier_intervals *intervals, unsigned long seq)
 {
 	/* Pairs with smp_store_release() in thaw(). */
 	return smp_load_acquire(&intervals->seq) != seq;
@@ -239,8 +297,9 @@ static bool is_over(struct mmu_notifier_intervals *intervals, unsigned long seq)
  * end; or the range had ended when the sampling looked, under the lock that
  * counted it out, and the lookup comes after that.
  *
- * Context: may sleep.  The caller holds no lock that callbacks take, nor any
- * under which page tables are changed.
+ * Context: may sleep, until no range of the mm is in progress.  Not from a
+ * callback.  The caller holds no lock that a callback takes, or that is acquired
+ * between the start of a range and its end; mmap_lock is neither.
  *
  * Return: the number for mmu_interval_read_retry().
  */
@@ -260,22 +319,46 @@ unsigned long mmu_interval_read_begin(struct mmu_interval_notifier *interval_sub
 
 	lockdep_will_wait_for_ranges();
 	if (being_hit)
-		wait_event(intervals->wq, is_over(intervals, seq));
+		wait_event(intervals->wq, have_ended(intervals, seq));
 
 	return seq;
 }
 EXPORT_SYMBOL_GPL(mmu_interval_read_begin);
 
+struct insertion {
+	struct mmu_interval_notifier *sub;
+	struct mm_struct *mm;
+	const struct mmu_interval_notifier_ops *ops;
+	unsigned long start;
+	unsigned long last;
+};
+
 /*
+ * Nothing is written to the subscription until the insertion can't fail any more:
+ * drivers take its fields for a sign that it is inserted.
+ *
  * A range in progress may be one that hits, but was counted before it could be
  * told: a new subscription counts as hit, and its first reader waits.
  */
 static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 {
 	struct mmu_notifier_intervals *intervals = &subs->intervals;
-	struct mmu_interval_notifier *sub = data;
+	const struct insertion *insertion = data;
+	struct mmu_interval_notifier *sub = insertion->sub;
 
 	lockdep_assert_held(&subs->lock);
+
+	/* Dropped by mmu_interval_notifier_remove(). */
+	mmgrab(insertion->mm);
+	sub->mm = insertion->mm;
+	sub->ops = insertion->ops;
+	RB_CLEAR_NODE(&sub->interval_tree.rb);
+	sub->interval_tree.start = insertion->start;
+	sub->interval_tree.last = insertion->last;
+	mmu_subscription_begins(&sub->subscribed);
+
+	intervals->nr++;
+	intervals->closing = false;
 	/* Ranges look without a lock, but for the first one none is in progress. */
 	if (!intervals->open)
 		WRITE_ONCE(intervals->open, true);
@@ -295,51 +378,56 @@ static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 	}
 }
 
+/*
+ * Only the first one must catch the mm with no range in progress; then ranges are
+ * counted.
+ *
+ * Return: whether it is attached; if not, it is to be attached as the first one.
+ */
+static bool attach_to_open(struct mm_struct *mm, struct insertion *insertion)
+{
+	struct mmu_notifier_subscriptions *subs;
+	bool open;
+
+	/* Pairs with smp_store_release() in attach_locked(). */
+	subs = smp_load_acquire(&mm->notifier_subscriptions);
+	if (!subs)
+		return false;
+
+	spin_lock(&subs->lock);
+	open = subs->intervals.open;
+	if (open)
+		attach_interval(subs, insertion);
+	spin_unlock(&subs->lock);
+
+	return open;
+}
+
 static int insert_interval(struct mmu_interval_notifier *sub,
 			   struct mm_struct *mm, unsigned long start,
 			   unsigned long length,
 			   const struct mmu_interval_notifier_ops *ops,
 			   bool mmap_locked)
 {
-	struct mmu_notifier_subscriptions *subs;
-	unsigned long last;
-	int ret = 0;
+	struct insertion insertion = {
+		.sub = sub,
+		.mm = mm,
+		.ops = ops,
+		.start = start,
+	};
 
-	if (!length || check_add_overflow(start, length - 1, &last))
+	if (!length || check_add_overflow(start, length - 1, &insertion.last))
 		return -EOVERFLOW;
 	if (WARN_ON_ONCE(atomic_read(&mm->mm_users) <= 0))
 		return -EINVAL;
-	if (!mmu_notifier_debug_subscribe(&sub->debug))
+	if (!mmu_notifier_debug_may_begin(&sub->subscribed, ops))
 		return -EBUSY;
 
-	sub->mm = mm;
-	sub->ops = ops;
-	RB_CLEAR_NODE(&sub->interval_tree.rb);
-	sub->interval_tree.start = start;
-	sub->interval_tree.last = last;
-
-	/* Pairs with mmdrop() in mmu_interval_notifier_remove(). */
-	mmgrab(mm);
-
-	/*
-	 * Only the first one must catch the mm with no range in progress; then
-	 * ranges are counted.  Pairs with smp_store_release() in
-	 * attach_locked().
-	 */
-	subs = smp_load_acquire(&mm->notifier_subscriptions);
-	if (subs && READ_ONCE(subs->intervals.open)) {
-		spin_lock(&subs->lock);
-		attach_interval(subs, sub);
-		spin_unlock(&subs->lock);
-	} else {
-		ret = mmu_notifier_subscribe(mm, mmap_locked, attach_interval,
-					     sub);
-		if (ret) {
-			mmu_notifier_debug_unsubscribe(&sub->debug);
-			mmdrop(mm);
-		}
-	}
-	return ret;
+	mmu_notifier_lockdep_register(mmap_locked);
+	if (attach_to_open(mm, &insertion))
+		return 0;
+	return mmu_notifier_subscribe(mm, mmap_locked, attach_interval,
+				      &insertion);
 }
 
 /**
@@ -355,11 +443,14 @@ static int insert_interval(struct mmu_interval_notifier *sub,
  * mmu_interval_read_begin() waits for these.  Pins @mm with mmgrab() until
  * mmu_interval_notifier_remove(), which must follow.
  *
- * Context: may sleep.  Takes mmap_lock and all locks of the mm, the first time.
+ * Context: may sleep.  If @mm has no other interval subscription, takes
+ * cpu_hotplug_lock, then mmap_lock for writing, the VMA locks and all reverse map
+ * locks of the mm.
  *
  * Return: 0; -EOVERFLOW if @length is 0 or too large, -EINTR if a signal is
- * pending, or -ENOMEM.  With CONFIG_DEBUG_MMU_NOTIFIER also, after a report,
- * -EBUSY if @interval_sub is inserted and -EDEADLK in a callback of @mm.
+ * pending, or -ENOMEM.  Then nothing has changed, in the mm or in @interval_sub.
+ * With CONFIG_DEBUG_MMU_NOTIFIER also, after a report, -EBUSY if @interval_sub is
+ * inserted and -EDEADLK in a callback of @mm.
  */
 int mmu_interval_notifier_insert(struct mmu_interval_notifier *interval_sub,
 				 struct mm_struct *mm, unsigned long start,
@@ -382,7 +473,8 @@ EXPORT_SYMBOL_GPL(mmu_interval_notifier_insert);
  *
  * See mmu_interval_notifier_insert().
  *
- * Context: may sleep.  mmap_lock is held for writing.
+ * Context: may sleep.  mmap_lock is held for writing.  If @mm has no other interval
+ * subscription, takes the VMA locks and all reverse map locks of the mm.
  *
  * Return: as mmu_interval_notifier_insert(); also -EAGAIN if this would be the
  * first subscription in the system and CPU hotplug is in the way for very long.
@@ -413,14 +505,16 @@ static unsigned long remove_or_defer(struct mmu_notifier_subscriptions *subs,
 	spin_lock(&subs->lock);
 	if (!is_frozen(intervals)) {
 		if (!WARN_ON_ONCE(!in_tree(sub)))
-			interval_tree_remove(&sub->interval_tree,
-					     &intervals->tree);
+			remove_from_tree(intervals, sub);
 	} else if (!in_tree(sub)) {
 		hlist_del(&sub->deferred_item);
 	} else {
 		hlist_add_head(&sub->deferred_item, &intervals->deferred);
 		seq = intervals->seq;
 	}
+	if (!--intervals->nr)
+		mod_delayed_work(system_unbound_wq, &intervals->close_work,
+				 MMU_NOTIFIER_LINGER);
 	spin_unlock(&subs->lock);
 
 	return seq;
@@ -444,19 +538,24 @@ static bool has_thawed(struct mmu_notifier_subscriptions *subs,
  * @interval_sub: what was inserted
  *
  * On return the callback is not running and will not run, and the reference to
- * the mm is dropped.
+ * the mm is dropped.  One that is not inserted is warned about and left alone.
  *
  * Context: may sleep, until no range of the mm is in progress.  Not from a
- * callback of the same mm, and not with a lock held that one takes.
+ * callback.  The caller holds no lock that a callback takes, or that is acquired
+ * between the start of a range and its end; mmap_lock is neither.
  */
 void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub)
 {
-	struct mm_struct *mm = interval_sub->mm;
-	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier_subscriptions *subs;
+	struct mm_struct *mm;
 	unsigned long seq;
 
-	if (!mmu_notifier_debug_subscribed(&interval_sub->debug) ||
-	    mmu_notifier_debug_inside(subs))
+	if (!mmu_notifier_may_end(&interval_sub->subscribed, interval_sub->ops))
+		return;
+
+	mm = interval_sub->mm;
+	subs = mm->notifier_subscriptions;
+	if (mmu_notifier_debug_inside(subs))
 		return;
 
 	might_sleep();
@@ -466,8 +565,8 @@ void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub)
 	if (seq)
 		wait_event(subs->intervals.wq, has_thawed(subs, seq));
 
-	mmu_notifier_debug_unsubscribe(&interval_sub->debug);
-	/* Pairs with mmgrab() in insert_interval(). */
+	mmu_subscription_ended(&interval_sub->subscribed);
+	/* Pairs with mmgrab() in attach_interval(). */
 	mmdrop(mm);
 }
 EXPORT_SYMBOL_GPL(mmu_interval_notifier_remove);

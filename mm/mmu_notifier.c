@@ -8,14 +8,14 @@
  * Registration takes all locks under which a range can be in progress: mmap_lock
  * for writing, every VMA lock, every reverse map lock.  So no range is in
  * progress at the moment a subscription appears, and from then on the
- * subscriber hears of every start.  A removal takes none of them: it waits for
- * the callbacks that are running.
+ * subscriber is notified of every start.  A removal takes none of them: it waits
+ * for the callbacks that are running.
  *
  * Lock order:
  *
  *	mmap_lock
  *	  cpu_hotplug_lock (only tried), then the jump label locks
- *	  mm_take_all_locks()
+ *	  mm_take_all_locks(), see mm_all_locks.c
  *	    mmu_notifier_subscriptions::lock
  *
  * What holds:
@@ -40,14 +40,14 @@
 
 #include <kunit/static_stub.h>
 
+#include "mm_all_locks.h"
 #include "mmu_notifier_internal.h"
-#include "vma.h"
 
 /* How long a caller that holds mmap_lock waits for CPU hotplug to finish. */
 #define HOTPLUG_WAIT	(10 * HZ)
 
-/* Patching code isn't cheap: the key stays on for a while after its last user. */
-#define DEFINE_LINGERING_KEY(name)	DEFINE_STATIC_KEY_DEFERRED_FALSE(name, HZ)
+#define DEFINE_LINGERING_KEY(name)					\
+	DEFINE_STATIC_KEY_DEFERRED_FALSE(name, MMU_NOTIFIER_LINGER)
 
 DEFINE_LINGERING_KEY(mmu_notifier_key);
 EXPORT_SYMBOL_GPL(mmu_notifier_key);
@@ -61,11 +61,49 @@ struct lockdep_map __mmu_notifier_invalidate_range_start_map = {
 /* Readers are subscriptions between their last put and their being freed. */
 DEFINE_STATIC_SRCU(mmu_notifier_puts);
 
+/* --- reports -------------------------------------------------------------- */
+
+static const char * const fault_texts[NR_MMU_NOTIFIER_FAULTS] = {
+	[MMU_NOTIFIER_UNINITIALISED]	= "start of a range that was never initialised",
+	[MMU_NOTIFIER_STARTED_TWICE]	= "start of a range that has not ended",
+	[MMU_NOTIFIER_REUSED]		= "start of a range that has ended and was not initialised again",
+	[MMU_NOTIFIER_NOT_STARTED]	= "end of a range that was never started",
+	[MMU_NOTIFIER_NOT_ENDED]	= "a range was started and never ended",
+	[MMU_NOTIFIER_SLEPT]		= "a callback slept in a range that may not block",
+	[MMU_NOTIFIER_NOT_SUBSCRIBED]	= "use of a subscription that ended or never began",
+	[MMU_NOTIFIER_SUBSCRIBED_TWICE]	= "registration of a subscription that is registered",
+	[MMU_NOTIFIER_CHANGED_INSIDE]	= "a callback changes the subscriptions of its own mm",
+	[MMU_NOTIFIER_EXIT_INSIDE]	= "a callback drops the last reference of an mm",
+};
+
+/**
+ * mmu_notifier_report - say what a check has found
+ * @fault: what
+ * @hook: the range's, or NULL
+ * @culprit: the callback, the ops or the caller at fault, or NULL
+ *
+ * Tests put themselves in its place.
+ */
+void mmu_notifier_report(enum mmu_notifier_fault fault,
+			 const struct mmu_notifier_hook *hook,
+			 const void *culprit)
+{
+	static unsigned long seen;
+
+	KUNIT_STATIC_STUB_REDIRECT(mmu_notifier_report, fault, hook, culprit);
+
+	/* Once for each fault: a broken path is likely to be a busy one. */
+	if (test_and_set_bit(fault, &seen))
+		return;
+	WARN(1, "MMU notifiers: %s: %s %s, %ps\n", fault_texts[fault],
+	     hook ? hook->function : "-", hook ? hook->what : "-", culprit);
+}
+
 /*
  * Bits of mmu_notifier_subscriptions::wants.  A bit is set before its first
  * subscriber can be missed, under mm_take_all_locks() or, for the callbacks that
- * these locks don't exclude, before registration returns.  It may be set in
- * vain.
+ * these locks don't exclude, before registration returns.  It may be set
+ * spuriously.
  */
 enum mmu_notifier_wants {
 	WANTS_START		= 1 << 0,
@@ -119,13 +157,35 @@ static void walk_end(struct walk *walk)
 	srcu_read_unlock(&walk->subs->srcu, walk->idx);
 }
 
-/* Is a subscription that was found in the list to be called? */
-static bool hears(const struct mmu_notifier *sub, const void *callback)
+/* Whether to call a subscription that was found in the list */
+static bool should_call(const struct mmu_notifier *sub, const void *callback)
 {
-	return callback && mmu_notifier_debug_subscribed(&sub->debug);
+	return callback &&
+	       mmu_notifier_debug_may_call(&sub->subscribed, callback);
 }
 
 /* --- the static key ------------------------------------------------------- */
+
+/**
+ * mmu_notifier_lockdep_register - tell lockdep what a registration may take
+ * @mmap_locked: the caller holds mmap_lock
+ *
+ * Only the first registration in the system turns the key on.  Let lockdep learn
+ * from every one what that takes.
+ */
+void mmu_notifier_lockdep_register(bool mmap_locked)
+{
+	if (!IS_ENABLED(CONFIG_PROVE_LOCKING))
+		return;
+
+	if (!mmap_locked)
+		cpus_read_lock();
+	else if (!cpus_read_trylock())
+		return;
+	jump_label_lock();
+	jump_label_unlock();
+	cpus_read_unlock();
+}
 
 /*
  * arm - take a reference of the static key
@@ -141,6 +201,8 @@ static int arm(bool mmap_locked)
 {
 	struct static_key *key = &mmu_notifier_key.key.key;
 	unsigned long give_up = jiffies + HOTPLUG_WAIT;
+
+	mmu_notifier_lockdep_register(mmap_locked);
 
 	if (static_key_fast_inc_not_disabled(key))
 		return 0;
@@ -169,6 +231,24 @@ static void disarm(void)
 	static_branch_slow_dec_deferred(&mmu_notifier_key);
 }
 
+/**
+ * mmu_notifier_disarm_if_unused - drop an mm's reference of the static key
+ * @subs: the mm's subscriptions, of which one has just gone
+ *
+ * A range that was counted needs its end, so the key stays on until none is left.
+ *
+ * Context: atomic.  mmu_notifier_subscriptions::lock is held.
+ */
+void mmu_notifier_disarm_if_unused(struct mmu_notifier_subscriptions *subs)
+{
+	lockdep_assert_held(&subs->lock);
+	if (!subs->armed || !hlist_empty(&subs->list) || subs->intervals.open)
+		return;
+
+	subs->armed = false;
+	disarm();
+}
+
 /* --- the subscriptions of an mm ------------------------------------------- */
 
 static void subscriptions_destroy_work(struct work_struct *work)
@@ -177,11 +257,26 @@ static void subscriptions_destroy_work(struct work_struct *work)
 		container_of(work, struct mmu_notifier_subscriptions,
 			     destroy_work);
 
+	/* The mm may be freed while ranges are still counted, for nobody. */
+	cancel_delayed_work_sync(&subs->intervals.close_work);
+	if (subs->armed)
+		disarm();
 	/* The SRCU callback whose mmdrop() brought us here may still return. */
 	srcu_barrier(&subs->srcu);
 	cleanup_srcu_struct(&subs->srcu);
 	kfree(subs);
 }
+
+#ifdef CONFIG_PROVE_LOCKING
+/*
+ * A callback of one mm may wait for those of another, by unregistering there.
+ * Only one's own can never be waited for.
+ */
+static int compare_srcu(const struct lockdep_map *a, const struct lockdep_map *b)
+{
+	return a == b ? 0 : -1;
+}
+#endif
 
 /* Non-static for the tests, which make it fail. */
 struct mmu_notifier_subscriptions *
@@ -198,6 +293,7 @@ mmu_notifier_subscriptions_alloc(struct mm_struct *mm)
 		kfree(subs);
 		return NULL;
 	}
+	lock_set_cmp_fn(&subs->srcu, compare_srcu, NULL);
 
 	INIT_HLIST_HEAD(&subs->list);
 	spin_lock_init(&subs->lock);
@@ -211,10 +307,8 @@ void __mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 
-	WARN_ON_ONCE(!hlist_empty(&subs->list));
+	WARN_ON_ONCE(!hlist_empty(&subs->list) || subs->intervals.nr);
 	mm->notifier_subscriptions = NULL;
-	if (subs->armed)
-		disarm();
 	queue_work(system_unbound_wq, &subs->destroy_work);
 }
 
@@ -227,6 +321,7 @@ static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
 			 void *subscription)
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mm_all_locks locks;
 	bool was_armed;
 	int ret;
 
@@ -240,7 +335,7 @@ static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
 			return -ENOMEM;
 	}
 
-	ret = mm_take_all_locks(mm);
+	ret = mm_take_all_locks(mm, &locks);
 	if (ret) {
 		if (!mm->notifier_subscriptions)
 			subscriptions_destroy_work(&subs->destroy_work);
@@ -259,7 +354,7 @@ static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
 	attach(subs, subscription);
 	spin_unlock(&subs->lock);
 
-	mm_drop_all_locks(mm);
+	mm_drop_all_locks(mm, &locks);
 
 	if (was_armed)
 		disarm();
@@ -270,7 +365,8 @@ static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
  * mmu_notifier_subscribe - make a subscription of either kind appear
  * @mm: the address space; the caller has it in use
  * @mmap_locked: the caller holds its mmap_lock for writing
- * @attach: puts the subscription in place
+ * @attach: puts the subscription in place; it can't fail, and nothing of the
+ *	subscription is written before
  * @subscription: for @attach
  *
  * Return: 0; -EINTR if a signal came, -ENOMEM, or -EAGAIN if @mmap_locked and
@@ -300,21 +396,36 @@ int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
 	return ret;
 }
 
+struct registration {
+	struct mmu_notifier *sub;
+	struct mm_struct *mm;
+	const struct mmu_notifier_ops *ops;
+};
+
+/*
+ * Callbacks may run before the registration returns, so all is in place before
+ * it can be found.  And nothing is until it can't fail any more: drivers take
+ * ->mm for a sign that the subscription exists.
+ */
 static void attach_notifier(struct mmu_notifier_subscriptions *subs, void *data)
 {
-	struct mmu_notifier *sub = data;
+	const struct registration *registration = data;
+	struct mmu_notifier *sub = registration->sub;
 
+	/* Dropped by unregister or after the last put. */
+	mmgrab(registration->mm);
+	sub->mm = registration->mm;
+	sub->ops = registration->ops;
+	sub->users = 1;
+	sub->released = false;
 	sub->serial = ++subs->serial;
+	mmu_subscription_begins(&sub->subscribed);
+
 	WRITE_ONCE(subs->wants, subs->wants | wanted_by(sub->ops));
 	hlist_add_head_rcu(&sub->hlist, &subs->list);
 }
 
-/*
- * unlink_notifier - take a subscription out of the list, if it still is in it
- *
- * An mm that has, or had, interval subscriptions keeps its reference of the key:
- * it counts ranges, and a start that was counted needs its end.
- */
+/* Take a subscription out of the list, if it still is in it. */
 static void unlink_notifier(struct mmu_notifier_subscriptions *subs,
 			    struct mmu_notifier *sub)
 {
@@ -330,42 +441,29 @@ static void unlink_notifier(struct mmu_notifier_subscriptions *subs,
 				  may_walk(subs))
 		still_wanted |= wanted_by(other->ops);
 	WRITE_ONCE(subs->wants, still_wanted);
-
-	if (hlist_empty(&subs->list) && !subs->intervals.open) {
-		subs->armed = false;
-		disarm();
-	}
+	mmu_notifier_disarm_if_unused(subs);
 }
 
 static int register_notifier(struct mmu_notifier *sub, struct mm_struct *mm,
+			     const struct mmu_notifier_ops *ops,
 			     bool mmap_locked)
 {
-	const struct mmu_notifier_ops *ops = sub->ops;
-	int ret;
+	struct registration registration = {
+		.sub = sub,
+		.mm = mm,
+		.ops = ops,
+	};
 
 	if (WARN_ON_ONCE(ops->arch_invalidate_secondary_tlbs &&
 			 (ops->invalidate_range_start ||
 			  ops->invalidate_range_end)))
 		return -EINVAL;
 
-	if (!mmu_notifier_debug_subscribe(&sub->debug))
+	if (!mmu_notifier_debug_may_begin(&sub->subscribed, ops))
 		return -EBUSY;
 
-	/*
-	 * Before it appears: callbacks may run before this function returns.
-	 * The reference is dropped by unregister or after the last put.
-	 */
-	sub->mm = mm;
-	sub->users = 1;
-	sub->released = false;
-	mmgrab(mm);
-
-	ret = mmu_notifier_subscribe(mm, mmap_locked, attach_notifier, sub);
-	if (ret) {
-		mmu_notifier_debug_unsubscribe(&sub->debug);
-		mmdrop(mm);
-	}
-	return ret;
+	return mmu_notifier_subscribe(mm, mmap_locked, attach_notifier,
+				      &registration);
 }
 
 /**
@@ -373,23 +471,24 @@ static int register_notifier(struct mmu_notifier *sub, struct mm_struct *mm,
  * @subscription: with ->ops set
  * @mm: current->mm, or an mm that the caller has pinned with mmget()
  *
- * From here on @subscription hears of every change, and pins @mm with mmgrab()
- * until mmu_notifier_unregister() or, if @subscription->ops has free_notifier(),
- * mmu_notifier_put(); one of them must follow.  mmget_not_zero() on ->mm tells
- * whether the address space is still alive.
+ * From here on @subscription is notified of every change, and pins @mm with
+ * mmgrab() until mmu_notifier_unregister() or, if @subscription->ops has
+ * free_notifier(), mmu_notifier_put(); one of them must follow.  mmget_not_zero()
+ * on ->mm tells whether the address space is still alive.
  *
- * Context: may sleep.  Takes mmap_lock and all locks of the mm; the caller holds
- * none of them.
+ * Context: may sleep.  Takes cpu_hotplug_lock, then mmap_lock for writing, the VMA
+ * locks and all reverse map locks of the mm; the caller holds none of them, nor a
+ * lock that is held while one of them is taken.
  *
  * Return: 0; -EINTR if a signal is pending, -ENOMEM, or -EINVAL for a
- * combination of callbacks that makes no sense.  Then nothing has changed.
- * With CONFIG_DEBUG_MMU_NOTIFIER also, after a report, -EBUSY if @subscription is
- * registered and -EDEADLK in a callback of @mm.
+ * combination of callbacks that makes no sense.  Then nothing has changed, in the
+ * mm or in @subscription.  With CONFIG_DEBUG_MMU_NOTIFIER also, after a report,
+ * -EBUSY if @subscription is registered and -EDEADLK in a callback of @mm.
  */
 int mmu_notifier_register(struct mmu_notifier *subscription,
 			  struct mm_struct *mm)
 {
-	return register_notifier(subscription, mm, false);
+	return register_notifier(subscription, mm, subscription->ops, false);
 }
 EXPORT_SYMBOL_GPL(mmu_notifier_register);
 
@@ -400,7 +499,8 @@ EXPORT_SYMBOL_GPL(mmu_notifier_register);
  *
  * See mmu_notifier_register(), which is to be preferred.
  *
- * Context: may sleep.  mmap_lock is held for writing.
+ * Context: may sleep.  mmap_lock is held for writing.  Takes the VMA locks and all
+ * reverse map locks of the mm.
  *
  * Return: as mmu_notifier_register(); also -EAGAIN if this would be the first
  * subscription in the system and CPU hotplug is in the way for very long.
@@ -408,7 +508,7 @@ EXPORT_SYMBOL_GPL(mmu_notifier_register);
 int __mmu_notifier_register(struct mmu_notifier *subscription,
 			    struct mm_struct *mm)
 {
-	return register_notifier(subscription, mm, true);
+	return register_notifier(subscription, mm, subscription->ops, true);
 }
 EXPORT_SYMBOL_GPL(__mmu_notifier_register);
 
@@ -441,10 +541,12 @@ static struct mmu_notifier *find_and_get(struct mmu_notifier_subscriptions *subs
  * @ops: the subscriber; two subscriptions with the same @ops are the same
  * @mm: current->mm, or an mm that the caller has pinned with mmget()
  *
- * Made by @ops->alloc_notifier() if there is none yet.  Each call is to be
- * matched by a mmu_notifier_put().  ->mm is pinned with mmgrab() until then.
+ * Made by @ops->alloc_notifier() if there is none yet; if it can't be registered it
+ * goes to @ops->free_notifier() as it came.  Each call is to be matched by a
+ * mmu_notifier_put().  ->mm is pinned with mmgrab() until then.
  *
- * Context: may sleep.  mmap_lock is held for writing.
+ * Context: may sleep.  mmap_lock is held for writing.  Takes the VMA locks and all
+ * reverse map locks of the mm, if it makes one.
  *
  * Return: the subscription; or an ERR_PTR() as from @ops->alloc_notifier() or
  * __mmu_notifier_register(), or -EOVERFLOW.
@@ -456,6 +558,7 @@ struct mmu_notifier *mmu_notifier_get_locked(const struct mmu_notifier_ops *ops,
 	int ret;
 
 	mmap_assert_write_locked(mm);
+	mmu_notifier_lockdep_register(true);
 
 	if (mm->notifier_subscriptions) {
 		sub = find_and_get(mm->notifier_subscriptions, ops);
@@ -466,9 +569,8 @@ struct mmu_notifier *mmu_notifier_get_locked(const struct mmu_notifier_ops *ops,
 	sub = ops->alloc_notifier(mm);
 	if (IS_ERR(sub))
 		return sub;
-	sub->ops = ops;
 
-	ret = __mmu_notifier_register(sub, mm);
+	ret = register_notifier(sub, mm, ops, true);
 	if (ret) {
 		ops->free_notifier(sub);
 		return ERR_PTR(ret);
@@ -482,7 +584,8 @@ EXPORT_SYMBOL_GPL(mmu_notifier_get_locked);
  * @ops: the subscriber; two subscriptions with the same @ops are the same
  * @mm: current->mm, or an mm that the caller has pinned with mmget()
  *
- * Context: may sleep.  Takes mmap_lock.
+ * Context: may sleep.  Takes cpu_hotplug_lock, then mmap_lock for writing, and
+ * what mmu_notifier_get_locked() takes.
  *
  * Return: as mmu_notifier_get_locked(), but never -EAGAIN.
  */
@@ -508,11 +611,11 @@ static void free_after_put(struct rcu_head *rcu)
 	struct mm_struct *mm = sub->mm;
 	int idx = sub->put_idx;
 
-	mmu_notifier_debug_unsubscribe(&sub->debug);
+	mmu_subscription_ended(&sub->subscribed);
 	sub->ops->free_notifier(sub);
 	__acquire(&mmu_notifier_puts);	/* from free_after_callbacks() */
 	srcu_up_read(&mmu_notifier_puts, idx);
-	/* The reference that register_notifier() took. */
+	/* The reference that attach_notifier() took. */
 	mmdrop(mm);
 }
 
@@ -538,10 +641,13 @@ static void free_after_callbacks(struct mmu_notifier_subscriptions *subs,
  */
 void mmu_notifier_put(struct mmu_notifier *subscription)
 {
-	struct mmu_notifier_subscriptions *subs =
-		subscription->mm->notifier_subscriptions;
+	struct mmu_notifier_subscriptions *subs;
 	bool last = false;
 
+	if (!mmu_notifier_may_end(&subscription->subscribed, subscription->ops))
+		return;
+
+	subs = subscription->mm->notifier_subscriptions;
 	spin_lock(&subs->lock);
 	if (!WARN_ON_ONCE(!subscription->users))
 		last = !--subscription->users;
@@ -590,7 +696,7 @@ static bool call_release(struct mmu_notifier_subscriptions *subs,
 	}
 	spin_unlock(&subs->lock);
 
-	if (ours && hears(sub, sub->ops->release))
+	if (ours && should_call(sub, sub->ops->release))
 		sub->ops->release(sub, mm);
 
 	return !theirs;
@@ -602,20 +708,24 @@ static bool call_release(struct mmu_notifier_subscriptions *subs,
  * @mm: likewise; it may have exited
  *
  * Calls @ops->release() if exit_mmap() has not, and drops the reference to @mm.
- * On return no callback of @subscription is running or will run.
+ * On return no callback of @subscription is running or will run.  One that is not
+ * registered is warned about and left alone.
  *
- * Context: may sleep, as long as any callback on this mm does.  The caller
+ * Context: may sleep, for as long as any callback on this mm does.  The caller
  * holds no lock that a callback takes.
  */
 void mmu_notifier_unregister(struct mmu_notifier *subscription,
 			     struct mm_struct *mm)
 {
-	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier_subscriptions *subs;
 	struct walk walk;
 	bool released;
 
-	if (!mmu_notifier_debug_subscribed(&subscription->debug) ||
-	    mmu_notifier_debug_inside(subs))
+	if (!mmu_notifier_may_end(&subscription->subscribed, subscription->ops))
+		return;
+
+	subs = mm->notifier_subscriptions;
+	if (mmu_notifier_debug_inside(subs))
 		return;
 
 	walk_begin(&walk, subs);
@@ -632,7 +742,7 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 
 	/* For running callbacks, and for exit_mmap() in call_release(). */
 	synchronize_srcu(&subs->srcu);
-	mmu_notifier_debug_unsubscribe(&subscription->debug);
+	mmu_subscription_ended(&subscription->subscribed);
 	mmdrop(mm);
 }
 EXPORT_SYMBOL_GPL(mmu_notifier_unregister);
@@ -649,7 +759,7 @@ void __mmu_notifier_release(struct mm_struct *mm)
 	struct hlist_node *next;
 	struct walk walk;
 
-	if (subs->intervals.open)
+	if (READ_ONCE(subs->intervals.open))
 		mmu_intervals_release(subs, mm);
 
 	if (hlist_empty(&subs->list))
@@ -679,7 +789,7 @@ static void call_end(struct mmu_notifier *sub,
 {
 	unsigned long switches;
 
-	if (!hears(sub, sub->ops->invalidate_range_end))
+	if (!should_call(sub, sub->ops->invalidate_range_end))
 		return;
 
 	switches = mmu_notifier_call_begin(range);
@@ -694,7 +804,7 @@ static int call_start(struct mmu_notifier *sub,
 	unsigned long switches;
 	int ret;
 
-	if (!hears(sub, sub->ops->invalidate_range_start))
+	if (!should_call(sub, sub->ops->invalidate_range_start))
 		return 0;
 
 	switches = mmu_notifier_call_begin(range);
@@ -756,9 +866,6 @@ static void list_end(struct mmu_notifier_subscriptions *subs,
 	struct mmu_notifier *sub;
 	struct walk walk;
 
-	if (mmu_notifier_range_blockable(range))
-		might_sleep();
-
 	walk_begin(&walk, subs);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
 		call_end(sub, range);
@@ -771,7 +878,7 @@ int __mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 		range->mm->notifier_subscriptions;
 	int ret = 0;
 
-	if (subs->intervals.open) {
+	if (READ_ONCE(subs->intervals.open)) {
 		ret = mmu_intervals_start(subs, range);
 		if (ret)
 			return ret;
@@ -779,8 +886,8 @@ int __mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 
 	if (wants(subs, WANTS_START)) {
 		ret = list_start(subs, range);
-		if (ret && subs->intervals.open)
-			mmu_intervals_end(subs);
+		if (ret)
+			mmu_intervals_end(subs, range);
 	}
 	return ret;
 }
@@ -792,8 +899,7 @@ void __mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
 
 	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
 
-	if (subs->intervals.open)
-		mmu_intervals_end(subs);
+	mmu_intervals_end(subs, range);
 
 	if (wants(subs, WANTS_END))
 		list_end(subs, range);
@@ -814,7 +920,7 @@ int __mmu_notifier_clear_flush_young(struct mm_struct *mm, unsigned long start,
 
 	walk_begin(&walk, subs);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
-		if (hears(sub, sub->ops->clear_flush_young))
+		if (should_call(sub, sub->ops->clear_flush_young))
 			young |= sub->ops->clear_flush_young(sub, mm, start, end);
 	walk_end(&walk);
 
@@ -834,7 +940,7 @@ int __mmu_notifier_clear_young(struct mm_struct *mm, unsigned long start,
 
 	walk_begin(&walk, subs);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
-		if (hears(sub, sub->ops->clear_young))
+		if (should_call(sub, sub->ops->clear_young))
 			young |= sub->ops->clear_young(sub, mm, start, end);
 	walk_end(&walk);
 
@@ -853,7 +959,7 @@ int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address)
 
 	walk_begin(&walk, subs);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs)) {
-		if (hears(sub, sub->ops->test_young))
+		if (should_call(sub, sub->ops->test_young))
 			young = sub->ops->test_young(sub, mm, address);
 		if (young)
 			break;
@@ -876,7 +982,7 @@ void __mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
 
 	walk_begin(&walk, subs);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
-		if (hears(sub, sub->ops->arch_invalidate_secondary_tlbs))
+		if (should_call(sub, sub->ops->arch_invalidate_secondary_tlbs))
 			sub->ops->arch_invalidate_secondary_tlbs(sub, mm, start,
 								 end);
 	walk_end(&walk);

@@ -38,8 +38,6 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include <kunit/static_stub.h>
-
 #include "mmu_notifier_internal.h"
 
 #define NR_TRACKED	1024
@@ -52,43 +50,6 @@ extern struct mmu_notifier_hook __stop___mmu_notifier_hooks[];
 
 #define hooks		__start___mmu_notifier_hooks
 #define hooks_end	__stop___mmu_notifier_hooks
-
-/* --- reports -------------------------------------------------------------- */
-
-static const char * const fault_texts[NR_MMU_NOTIFIER_FAULTS] = {
-	[MMU_NOTIFIER_UNINITIALISED]	= "a range is started that was not initialised",
-	[MMU_NOTIFIER_STARTED_TWICE]	= "a range is started twice",
-	[MMU_NOTIFIER_REUSED]		= "a range is used again without being initialised",
-	[MMU_NOTIFIER_NOT_STARTED]	= "a range ends that was not started",
-	[MMU_NOTIFIER_NOT_ENDED]	= "a range was started and has no end",
-	[MMU_NOTIFIER_SLEPT]		= "a callback slept in a range that must not block",
-	[MMU_NOTIFIER_NOT_SUBSCRIBED]	= "a subscription is used that is over",
-	[MMU_NOTIFIER_SUBSCRIBED_TWICE]	= "a subscription is registered twice",
-	[MMU_NOTIFIER_CHANGED_INSIDE]	= "subscriptions of an mm are changed in a callback of it",
-};
-
-/**
- * mmu_notifier_report - say what a check has found
- * @fault: what
- * @hook: the range's, or NULL
- * @callback: the callback or caller at fault, or NULL
- *
- * Tests put themselves in its place.
- */
-void mmu_notifier_report(enum mmu_notifier_fault fault,
-			 const struct mmu_notifier_hook *hook,
-			 const void *callback)
-{
-	static unsigned long seen;
-
-	KUNIT_STATIC_STUB_REDIRECT(mmu_notifier_report, fault, hook, callback);
-
-	/* Once for each fault: a broken path is likely to be a busy one. */
-	if (test_and_set_bit(fault, &seen))
-		return;
-	WARN(1, "MMU notifiers: %s: %s %s, %ps\n", fault_texts[fault],
-	     hook ? hook->function : "-", hook ? hook->what : "-", callback);
-}
 
 /* --- ranges --------------------------------------------------------------- */
 
@@ -350,48 +311,7 @@ void mmu_notifier_debug_mm_freed(struct mm_struct *mm)
 		mmu_notifier_report(MMU_NOTIFIER_NOT_ENDED, hook, NULL);
 }
 
-/* --- subscriptions and callbacks ------------------------------------------ */
-
-/**
- * mmu_notifier_debug_subscribe - a subscription begins
- * @debug: the subscription's
- *
- * Return: false if it has begun already.
- */
-bool mmu_notifier_debug_subscribe(struct mmu_notifier_debug *debug)
-{
-	if (debug->subscribed == debug) {
-		mmu_notifier_report(MMU_NOTIFIER_SUBSCRIBED_TWICE, NULL,
-				    __builtin_return_address(0));
-		return false;
-	}
-	debug->subscribed = debug;
-	return true;
-}
-
-/**
- * mmu_notifier_debug_unsubscribe - a subscription is over, or did not begin
- * @debug: the subscription's
- */
-void mmu_notifier_debug_unsubscribe(struct mmu_notifier_debug *debug)
-{
-	debug->subscribed = NULL;
-}
-
-/**
- * mmu_notifier_debug_subscribed - check that a subscription is not over
- * @debug: the subscription's
- *
- * Return: false if it is.
- */
-bool mmu_notifier_debug_subscribed(const struct mmu_notifier_debug *debug)
-{
-	if (debug->subscribed == debug)
-		return true;
-	mmu_notifier_report(MMU_NOTIFIER_NOT_SUBSCRIBED, NULL,
-			    __builtin_return_address(0));
-	return false;
-}
+/* --- callbacks ------------------------------------------------------------ */
 
 static DEFINE_RAW_SPINLOCK(calling_lock);	/* tasks_calling */
 static LIST_HEAD(tasks_calling);
@@ -426,14 +346,8 @@ void mmu_notifier_calling_end(struct mmu_notifier_calling *calling)
 	raw_spin_unlock_irqrestore(&calling_lock, flags);
 }
 
-/**
- * mmu_notifier_debug_inside - check that this is not a callback
- * @subs: the mm whose callbacks are meant; NULL if it never had any
- *
- * Return: true if it is, so that what takes the locks of its caller, or waits
- * for its end, must not be done.
- */
-bool mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs)
+/* Is this a callback of @subs, or, if NULL, of any mm? */
+static bool is_inside(const struct mmu_notifier_subscriptions *subs)
 {
 	const struct mmu_notifier_calling *calling;
 	unsigned long flags;
@@ -441,14 +355,40 @@ bool mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs)
 
 	raw_spin_lock_irqsave(&calling_lock, flags);
 	list_for_each_entry(calling, &tasks_calling, list)
-		if (calling->task == current && calling->subs == subs)
+		if (calling->task == current && (!subs || calling->subs == subs))
 			inside = true;
 	raw_spin_unlock_irqrestore(&calling_lock, flags);
 
-	if (inside)
-		mmu_notifier_report(MMU_NOTIFIER_CHANGED_INSIDE, NULL,
-				    __builtin_return_address(0));
 	return inside;
+}
+
+/**
+ * mmu_notifier_debug_inside - check that this is not a callback of an mm
+ * @subs: the mm's subscriptions; NULL if it never had any
+ *
+ * Return: true if it is, so that what takes the locks of its caller, or waits
+ * for its end, must not be done.
+ */
+bool mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs)
+{
+	if (!subs || !is_inside(subs))
+		return false;
+	mmu_notifier_report(MMU_NOTIFIER_CHANGED_INSIDE, NULL,
+			    __builtin_return_address(0));
+	return true;
+}
+
+/**
+ * mmu_notifier_debug_exit - check an address space that exits
+ *
+ * exit_mmap() takes the locks that may be held around a callback of any mm, and
+ * invalidates.  So a callback must leave the last mmput() to somebody else.
+ */
+void mmu_notifier_debug_exit(void)
+{
+	if (is_inside(NULL))
+		mmu_notifier_report(MMU_NOTIFIER_EXIT_INSIDE, NULL,
+				    __builtin_return_address(0));
 }
 
 /* --- debugfs -------------------------------------------------------------- */

@@ -12,26 +12,37 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+/* What is costly to take up again stays for a while after its last user. */
+#define MMU_NOTIFIER_LINGER	HZ
+
 /**
  * struct mmu_notifier_intervals - the interval subscriptions of an mm
- * @open: there has been one.  Set under mm_take_all_locks() and never cleared:
- *	ranges are counted from then on.
+ * @open: ranges are counted.  Set under mm_take_all_locks() by the first
+ *	subscription; cleared some time after the last one has gone, when no
+ *	counted range is left.
+ * @closing: that time is over: whoever ends the last range clears @open
+ * @nr: how many subscriptions there are
  * @seq: odd while the tree is frozen, which it is from the first invalidation
  *	that hits a subscription until no range is left in progress
  * @in_progress: ranges between start and end, whether they hit or not
  * @tree: the subscriptions by range; may be read without @lock by who froze it
  * @deferred: insertions and removals that came while the tree was frozen
  * @wq: waits for the tree to thaw
+ * @close_work: sets @closing
  *
- * All but @open is under mmu_notifier_subscriptions::lock.
+ * All of this is under mmu_notifier_subscriptions::lock.  @open is also looked at
+ * without it.
  */
 struct mmu_notifier_intervals {
 	bool open;
+	bool closing;
+	unsigned long nr;
 	unsigned long seq;
 	unsigned long in_progress;
 	struct rb_root_cached tree;
 	struct hlist_head deferred;
 	wait_queue_head_t wq;
+	struct delayed_work close_work;
 };
 
 /**
@@ -67,14 +78,35 @@ typedef void (*mmu_notifier_attach_t)(struct mmu_notifier_subscriptions *subs,
 
 int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
 			   mmu_notifier_attach_t attach, void *subscription);
+void mmu_notifier_lockdep_register(bool mmap_locked);
+void mmu_notifier_disarm_if_unused(struct mmu_notifier_subscriptions *subs);
 struct mmu_notifier_subscriptions *mmu_notifier_subscriptions_alloc(struct mm_struct *mm);
 
 void mmu_intervals_init(struct mmu_notifier_intervals *intervals);
 int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
-			const struct mmu_notifier_range *range);
-void mmu_intervals_end(struct mmu_notifier_subscriptions *subs);
+			struct mmu_notifier_range *range);
+void mmu_intervals_end(struct mmu_notifier_subscriptions *subs,
+		       struct mmu_notifier_range *range);
 void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
 			   struct mm_struct *mm);
+
+/* --- whether a subscription lasts ----------------------------------------- */
+
+static inline bool mmu_is_subscribed(const struct mmu_subscribed *subscribed)
+{
+	return READ_ONCE(subscribed->self) == subscribed;
+}
+
+/* With all of the subscription filled in, before anybody can find it. */
+static inline void mmu_subscription_begins(struct mmu_subscribed *subscribed)
+{
+	WRITE_ONCE(subscribed->self, subscribed);
+}
+
+static inline void mmu_subscription_ended(struct mmu_subscribed *subscribed)
+{
+	WRITE_ONCE(subscribed->self, NULL);
+}
 
 /* --- run-time checks, mmu_notifier_debug.c -------------------------------- */
 
@@ -97,31 +129,12 @@ void mmu_notifier_report(enum mmu_notifier_fault fault,
 			 const void *callback);
 
 #ifdef CONFIG_DEBUG_MMU_NOTIFIER
-bool mmu_notifier_debug_subscribe(struct mmu_notifier_debug *debug);
-void mmu_notifier_debug_unsubscribe(struct mmu_notifier_debug *debug);
-bool mmu_notifier_debug_subscribed(const struct mmu_notifier_debug *debug);
 void mmu_notifier_calling_begin(struct mmu_notifier_calling *calling,
 				const struct mmu_notifier_subscriptions *subs);
 void mmu_notifier_calling_end(struct mmu_notifier_calling *calling);
 bool mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs);
 int mmu_notifier_suppress(const char *pattern);
 #else
-static inline bool mmu_notifier_debug_subscribe(struct mmu_notifier_debug *debug)
-{
-	return true;
-}
-
-static inline void
-mmu_notifier_debug_unsubscribe(struct mmu_notifier_debug *debug)
-{
-}
-
-static inline bool
-mmu_notifier_debug_subscribed(const struct mmu_notifier_debug *debug)
-{
-	return true;
-}
-
 static inline void
 mmu_notifier_calling_begin(struct mmu_notifier_calling *calling,
 			   const struct mmu_notifier_subscriptions *subs)
@@ -139,6 +152,40 @@ mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs)
 	return false;
 }
 #endif /* CONFIG_DEBUG_MMU_NOTIFIER */
+
+/* Before a callback: only a bug in here can leave one that ended to be found. */
+static inline bool
+mmu_notifier_debug_may_call(const struct mmu_subscribed *subscribed,
+			    const void *callback)
+{
+	if (!IS_ENABLED(CONFIG_DEBUG_MMU_NOTIFIER) ||
+	    mmu_is_subscribed(subscribed))
+		return true;
+	mmu_notifier_report(MMU_NOTIFIER_NOT_SUBSCRIBED, NULL, callback);
+	return false;
+}
+
+/* Before a subscription of @ops begins. */
+static inline bool
+mmu_notifier_debug_may_begin(const struct mmu_subscribed *subscribed,
+			     const void *ops)
+{
+	if (!IS_ENABLED(CONFIG_DEBUG_MMU_NOTIFIER) ||
+	    !mmu_is_subscribed(subscribed))
+		return true;
+	mmu_notifier_report(MMU_NOTIFIER_SUBSCRIBED_TWICE, NULL, ops);
+	return false;
+}
+
+/* Before a subscription of @ops ends, by the will of its owner. */
+static inline bool mmu_notifier_may_end(const struct mmu_subscribed *subscribed,
+					const void *ops)
+{
+	if (likely(mmu_is_subscribed(subscribed)))
+		return true;
+	mmu_notifier_report(MMU_NOTIFIER_NOT_SUBSCRIBED, NULL, ops);
+	return false;
+}
 
 /*
  * Around a callback.  In a range that is not blockable it must not sleep:

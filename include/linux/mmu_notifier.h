@@ -68,15 +68,28 @@ enum mmu_notifier_event {
 
 /* In mmu_notifier_range::flags: the callbacks may sleep. */
 #define MMU_NOTIFIER_RANGE_BLOCKABLE	BIT(0)
+/* The core's own: the interval subscriptions have counted the range. */
+#define MMU_NOTIFIER_RANGE_COUNTED	BIT(1)
+
+/**
+ * struct mmu_subscribed - tells whether a subscription of either kind lasts
+ * @self: points to this very structure for as long as it does, so that a
+ *	subscription which ended or never began can be told whatever memory held
+ *	before
+ */
+struct mmu_subscribed {
+	const struct mmu_subscribed *self;
+};
 
 /**
  * struct mmu_notifier_ops - what a subscriber to a whole mm implements
  *
  * Every callback is optional.  Callbacks run inside an SRCU read section that
  * belongs to the mm, and with locks of the mm held (mmap_lock, reverse map
- * locks or, where noted, page table locks): they must not take those, and must
- * not register or unregister anything on the same mm.  mmu_notifier_put() is
- * allowed.
+ * locks or, where noted, page table locks): they must not take those, must not
+ * register or unregister anything on the same mm, and must not drop what may be
+ * the last reference of any mm with mmput(), which takes these locks as well;
+ * there is mmput_async().  mmu_notifier_put() is allowed.
  */
 struct mmu_notifier_ops {
 	/**
@@ -199,9 +212,10 @@ struct mmu_notifier_ops {
  * @released: someone has taken it on to call @ops->release(); under the
  *	subscription lock
  * @put_idx: what mmu_notifier_synchronize() waits for after the last put
- * @debug: for the run-time checks
+ * @subscribed: whether it lasts
  *
- * Only @ops is the subscriber's to set, and only @mm its to read.
+ * Only @ops is the subscriber's to set, and only @mm its to read.  A registration
+ * that fails leaves all of it as it was.
  */
 struct mmu_notifier {
 	struct hlist_node hlist;
@@ -212,7 +226,7 @@ struct mmu_notifier {
 	bool released;
 	int put_idx;
 	unsigned long serial;
-	struct mmu_notifier_debug debug;
+	struct mmu_subscribed subscribed;
 };
 
 /**
@@ -240,7 +254,9 @@ struct mmu_interval_notifier_ops {
  * @deferred_item: entry in the list of changes that wait for the tree
  * @invalidate_seq: sequence number of the last invalidation that hit; under
  *	the subscriber's own lock
- * @debug: for the run-time checks
+ * @subscribed: whether it lasts
+ *
+ * An insertion that fails leaves all of it as it was.
  */
 struct mmu_interval_notifier {
 	struct interval_tree_node interval_tree;
@@ -248,7 +264,7 @@ struct mmu_interval_notifier {
 	struct mm_struct *mm;
 	struct hlist_node deferred_item;
 	unsigned long invalidate_seq;
-	struct mmu_notifier_debug debug;
+	struct mmu_subscribed subscribed;
 };
 
 #ifdef CONFIG_MMU_NOTIFIER
@@ -258,7 +274,7 @@ struct mmu_interval_notifier {
  * @mm: the address space
  * @start: first address
  * @end: first address behind it
- * @flags: %MMU_NOTIFIER_RANGE_BLOCKABLE
+ * @flags: %MMU_NOTIFIER_RANGE_BLOCKABLE, and what is the core's own
  * @event: why
  * @owner: for %MMU_NOTIFY_MIGRATE and %MMU_NOTIFY_EXCLUSIVE, else NULL
  * @debug: for the run-time checks
@@ -429,11 +445,11 @@ mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 
 	might_sleep();
 
+	/* Also for the check at the end, which is made whoever subscribes. */
+	range->flags |= MMU_NOTIFIER_RANGE_BLOCKABLE;
 	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
-	if (mmu_notifier_debug_start(range, heard) && heard) {
-		range->flags |= MMU_NOTIFIER_RANGE_BLOCKABLE;
+	if (mmu_notifier_debug_start(range, heard) && heard)
 		__mmu_notifier_invalidate_range_start(range);
-	}
 	lock_map_release(&__mmu_notifier_invalidate_range_start_map);
 }
 
@@ -454,9 +470,9 @@ mmu_notifier_invalidate_range_start_nonblock(struct mmu_notifier_range *range)
 	bool heard = mm_has_notifiers(range->mm);
 	int ret = 0;
 
+	range->flags &= ~MMU_NOTIFIER_RANGE_BLOCKABLE;
 	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
 	if (mmu_notifier_debug_start(range, heard) && heard) {
-		range->flags &= ~MMU_NOTIFIER_RANGE_BLOCKABLE;
 		ret = __mmu_notifier_invalidate_range_start(range);
 		if (ret)
 			mmu_notifier_debug_cancel(range);
@@ -475,6 +491,9 @@ mmu_notifier_invalidate_range_start_nonblock(struct mmu_notifier_range *range)
 static inline void
 mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
 {
+	if (mmu_notifier_range_blockable(range))
+		might_sleep();
+
 	if (mmu_notifier_debug_end(range) && mm_has_notifiers(range->mm))
 		__mmu_notifier_invalidate_range_end(range);
 }
@@ -558,6 +577,7 @@ mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
 /* exit_mmap(), before it unmaps anything */
 static inline void mmu_notifier_release(struct mm_struct *mm)
 {
+	mmu_notifier_debug_exit();
 	if (mm_has_notifiers(mm))
 		__mmu_notifier_release(mm);
 }

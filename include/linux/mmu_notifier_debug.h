@@ -28,11 +28,13 @@ struct task_struct;
  * @MMU_NOTIFIER_NOT_ENDED: the function that started a range returned, or the
  *	mm is freed, and the range has not ended
  * @MMU_NOTIFIER_SLEPT: a callback slept in a range that is not blockable
- * @MMU_NOTIFIER_NOT_SUBSCRIBED: a callback, an unregister or a removal for a
- *	subscription that is over or never was
+ * @MMU_NOTIFIER_NOT_SUBSCRIBED: a callback, an unregister, a put or a removal
+ *	for a subscription that has ended or never began; told without
+ *	CONFIG_DEBUG_MMU_NOTIFIER too, but for callbacks
  * @MMU_NOTIFIER_SUBSCRIBED_TWICE: a subscription is registered once more
  * @MMU_NOTIFIER_CHANGED_INSIDE: a callback registers with its own mm or waits
  *	for its callbacks, of which it is one
+ * @MMU_NOTIFIER_EXIT_INSIDE: a callback drops the last reference of an mm
  * @NR_MMU_NOTIFIER_FAULTS: how many there are
  */
 enum mmu_notifier_fault {
@@ -45,10 +47,9 @@ enum mmu_notifier_fault {
 	MMU_NOTIFIER_NOT_SUBSCRIBED,
 	MMU_NOTIFIER_SUBSCRIBED_TWICE,
 	MMU_NOTIFIER_CHANGED_INSIDE,
+	MMU_NOTIFIER_EXIT_INSIDE,
 	NR_MMU_NOTIFIER_FAULTS,
 };
-
-#ifdef CONFIG_DEBUG_MMU_NOTIFIER
 
 /**
  * struct mmu_notifier_hook - a place in the kernel that tells secondary MMUs
@@ -67,6 +68,8 @@ struct mmu_notifier_hook {
 	bool suppressed;
 	unsigned long hits;
 } __aligned(8);
+
+#ifdef CONFIG_DEBUG_MMU_NOTIFIER
 
 /* The hook that the source line with this macro is. */
 #define mmu_notifier_hook(_what)					\
@@ -115,15 +118,11 @@ struct mmu_notifier_range_debug {
 	bool silent;
 };
 
-/* In a subscription of either kind: points to itself as long as that lasts. */
-struct mmu_notifier_debug {
-	const void *subscribed;
-};
-
 void mmu_notifier_debug_init(struct mmu_notifier_range *range);
 bool mmu_notifier_debug_start(struct mmu_notifier_range *range, bool heard);
 void mmu_notifier_debug_cancel(struct mmu_notifier_range *range);
 bool mmu_notifier_debug_end(struct mmu_notifier_range *range);
+void mmu_notifier_debug_exit(void);
 void mmu_notifier_debug_mm_freed(struct mm_struct *mm);
 
 #else /* !CONFIG_DEBUG_MMU_NOTIFIER */
@@ -131,7 +130,6 @@ void mmu_notifier_debug_mm_freed(struct mm_struct *mm);
 #define mmu_notifier_suppressed(what)	((void)(what), false)
 
 struct mmu_notifier_range_debug { };
-struct mmu_notifier_debug { };
 
 static inline void mmu_notifier_debug_init(struct mmu_notifier_range *range)
 {
@@ -150,6 +148,10 @@ static inline void mmu_notifier_debug_cancel(struct mmu_notifier_range *range)
 static inline bool mmu_notifier_debug_end(struct mmu_notifier_range *range)
 {
 	return true;
+}
+
+static inline void mmu_notifier_debug_exit(void)
+{
 }
 
 static inline void mmu_notifier_debug_mm_freed(struct mm_struct *mm)
