@@ -34,7 +34,7 @@ BEGIN {
 		"mmu_invalidate_(in_progress|seq|range_start|range_end)|" \
 		"(__)?mmu_invalidate_(running|sample|ended_since|covers|" \
 		"range_is_empty)|set_invalidate_range|" \
-		"kvm_pfncache_(sample|retry)|kvm_pfncaches_invalidate|" \
+		"kvm_pfncaches_invalidate|" \
 		"gfn_to_pfn_cache_invalidate_start|" \
 		"kvm_mmu_(gmem|attributes)_(begin|end)|" \
 		"kvm_(unmap|age|test_age)_gfn|kvm_(unmap|age|test_age)_gfn_range|" \
@@ -44,7 +44,7 @@ BEGIN {
 		"kvm_mn_(clear_flush_young|clear_young|test_young)|" \
 		"kvm_mmu_notifier_(invalidate_range_(start|end)|release)|" \
 		"kvm_mmu_notifier_(clear_flush_young|clear_young|test_young)|" \
-		"kvm_mmu_notifier_((un)?register|destroy)"
+		"kvm_mmu_notifier_((un)?register|destroy|wait_for_hva)"
 	wanted = "(^|[^A-Za-z0-9_])(" calls ")([^A-Za-z0-9_]|$)"
 	# changing the bounds of a range after it was initialised
 	declares = "(^|[^A-Za-z0-9_])mmu_notifier_range"

@@ -10,11 +10,14 @@
  * protocol with page faults.
  */
 
+#include <linux/bitops.h>
 #include <linux/interval_tree.h>
 #include <linux/kvm_host.h>
 #include <linux/mmu_notifier.h>
 #include <linux/rcuwait.h>
+#include <linux/sched/signal.h>
 #include <linux/srcu.h>
+#include <linux/wait.h>
 #include <linux/xarray.h>
 
 #include <trace/events/kvm.h>
@@ -27,6 +30,96 @@ static struct kvm *mn_to_kvm(struct mmu_notifier *mn)
 	return container_of(mn, struct kvm, mmu_notifier);
 }
 
+/* --- host ranges in progress ---------------------------------------------- */
+
+static bool hva_in_range(const struct kvm_mn_range *range, unsigned long hva)
+{
+	return range->start <= hva && hva < range->end;
+}
+
+static void add_range(struct kvm *kvm, unsigned long start, unsigned long end)
+{
+	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
+	struct kvm_mn_range *others = &ranges->others;
+	unsigned int i;
+
+	lockdep_assert_held(&kvm->mn_lock);
+	/* Read without the lock by who waits for it to become 0. */
+	WRITE_ONCE(ranges->nr, ranges->nr + 1);
+
+	if (ranges->used != ~0UL) {
+		i = ffz(ranges->used);
+		ranges->used |= BIT(i);
+		ranges->range[i] = (struct kvm_mn_range){ start, end };
+		return;
+	}
+
+	if (!ranges->nr_others++)
+		*others = (struct kvm_mn_range){ start, end };
+	others->start = min(others->start, start);
+	others->end = max(others->end, end);
+}
+
+/* Two ranges with the same bounds may stand for one another. */
+static void remove_range(struct kvm *kvm, unsigned long start, unsigned long end)
+{
+	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
+	unsigned int i;
+
+	lockdep_assert_held(&kvm->mn_lock);
+	if (WARN_ON_ONCE(!ranges->nr))
+		return;
+	WRITE_ONCE(ranges->nr, ranges->nr - 1);
+
+	for_each_set_bit(i, &ranges->used, BITS_PER_LONG) {
+		if (ranges->range[i].start != start || ranges->range[i].end != end)
+			continue;
+		ranges->used &= ~BIT(i);
+		return;
+	}
+	if (!WARN_ON_ONCE(!ranges->nr_others))
+		ranges->nr_others--;
+}
+
+/* False is certain; true may be too much if there are very many ranges. */
+static bool hva_is_covered(struct kvm *kvm, unsigned long hva)
+{
+	const struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
+	bool covered = false;
+	unsigned int i;
+
+	spin_lock(&kvm->mn_lock);
+	for_each_set_bit(i, &ranges->used, BITS_PER_LONG)
+		covered |= hva_in_range(&ranges->range[i], hva);
+	if (ranges->nr_others)
+		covered |= hva_in_range(&ranges->others, hva);
+	spin_unlock(&kvm->mn_lock);
+
+	return covered;
+}
+
+/**
+ * kvm_mmu_notifier_wait_for_hva() - wait for the ranges that cover an address
+ * @kvm: the VM
+ * @hva: the host address
+ *
+ * Context: may sleep.  The caller holds no lock that a range callback, or the
+ * code that changes page tables, takes.
+ *
+ * Return: 0 when no range that covers @hva is between start and end; or -EINTR if
+ * the task is being killed.
+ */
+int kvm_mmu_notifier_wait_for_hva(struct kvm *kvm, unsigned long hva)
+{
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (wait_event_killable(kvm->mn_hva_wait, !hva_is_covered(kvm, hva)))
+		return -EINTR;
+	return 0;
+}
+
+/* --- guest memory being invalidated --------------------------------------- */
+
 /* Guessed at without mmu_lock by mmu_invalidate_retry_gfn_unsafe(). */
 static void set_invalidate_range(struct kvm *kvm, gfn_t start, gfn_t end)
 {
@@ -38,7 +131,7 @@ static void set_invalidate_range(struct kvm *kvm, gfn_t start, gfn_t end)
  * kvm_mmu_invalidate_begin() - begin to invalidate guest memory
  * @kvm: the VM, whose mmu_lock is held for write
  *
- * The range is told by kvm_mmu_invalidate_range_add(), before mmu_lock is
+ * The range is supplied by kvm_mmu_invalidate_range_add(), before mmu_lock is
  * dropped.  Invalidations nest and overlap.
  */
 void kvm_mmu_invalidate_begin(struct kvm *kvm)
@@ -217,33 +310,37 @@ kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 }
 
 #ifdef CONFIG_HAVE_KVM_PFNCACHE
-static bool pfncache_maps(struct gfn_to_pfn_cache *gpc, unsigned long start,
-			  unsigned long end)
+static bool must_invalidate(const struct gfn_to_pfn_cache *gpc,
+			    unsigned long start, unsigned long end)
 {
 	/* A cache is never larger than a page, and never crosses one. */
-	return gpc->valid && !is_error_noslot_pfn(gpc->pfn) &&
-	       gpc->uhva >= start && gpc->uhva < end;
+	unsigned long page = PAGE_ALIGN_DOWN(gpc->uhva);
+
+	return page < end && page + PAGE_SIZE > start &&
+	       (gpc->valid || !gpc->stale);
 }
 
 static void kvm_pfncaches_invalidate(struct kvm *kvm, unsigned long start,
 				     unsigned long end)
 {
 	struct gfn_to_pfn_cache *gpc;
-	bool maps;
+	bool must;
 
 	spin_lock(&kvm->gpc_lock);
 	list_for_each_entry(gpc, &kvm->gpc_list, list) {
 		/* vCPUs use a cache with its lock held: don't stop them idly. */
 		read_lock_irq(&gpc->lock);
-		maps = pfncache_maps(gpc, start, end);
+		must = must_invalidate(gpc, start, end);
 		read_unlock_irq(&gpc->lock);
-		if (!maps)
+		if (!must)
 			continue;
 
 		/* Another refresh may have come in between. */
 		write_lock_irq(&gpc->lock);
-		if (pfncache_maps(gpc, start, end))
+		if (must_invalidate(gpc, start, end)) {
 			gpc->valid = false;
+			gpc->stale = true;
+		}
 		write_unlock_irq(&gpc->lock);
 	}
 	spin_unlock(&kvm->gpc_lock);
@@ -276,11 +373,11 @@ static int kvm_mn_range_start(struct mmu_notifier *mn,
 
 	/*
 	 * Until the range has ended no memslots are published: start and end
-	 * must agree on whether the range is guest memory, or else begin and
+	 * must agree on whether the range is guest memory, otherwise begin and
 	 * end of the invalidation wouldn't pair.
 	 */
 	spin_lock(&kvm->mn_lock);
-	WRITE_ONCE(kvm->mn_ranges_running, kvm->mn_ranges_running + 1);
+	add_range(kvm, range->start, range->end);
 	spin_unlock(&kvm->mn_lock);
 
 	/* In front of mmu_lock, so that the caches' locks don't nest in it. */
@@ -297,7 +394,7 @@ static void kvm_mn_range_end(struct mmu_notifier *mn,
 			     const struct mmu_notifier_range *range)
 {
 	struct kvm *kvm = mn_to_kvm(mn);
-	bool last;
+	bool last, awaited;
 	int idx;
 
 	idx = srcu_read_lock(&kvm->srcu);
@@ -309,17 +406,20 @@ static void kvm_mn_range_end(struct mmu_notifier *mn,
 	srcu_read_unlock(&kvm->srcu, idx);
 
 	spin_lock(&kvm->mn_lock);
-	WRITE_ONCE(kvm->mn_ranges_ended, kvm->mn_ranges_ended + 1);
-	/* Pairs with the smp_rmb() in kvm_pfncache_retry(). */
-	smp_wmb();
-	if (!WARN_ON_ONCE(!kvm->mn_ranges_running))
-		WRITE_ONCE(kvm->mn_ranges_running, kvm->mn_ranges_running - 1);
-	last = !kvm->mn_ranges_running;
+	remove_range(kvm, range->start, range->end);
+	last = !kvm->mn_ranges.nr;
+	/*
+	 * Needs no barrier: who has found the range running has queued before,
+	 * and has had mn_lock in between.
+	 */
+	awaited = waitqueue_active(&kvm->mn_hva_wait);
 	spin_unlock(&kvm->mn_lock);
 
 	/* There is one waiter at most: it holds slots_lock. */
 	if (last)
 		rcuwait_wake_up(&kvm->mn_memslots_wait);
+	if (awaited)
+		wake_up_all(&kvm->mn_hva_wait);
 }
 
 /*
@@ -390,6 +490,7 @@ static const struct mmu_notifier_ops kvm_mn_ops = {
 void kvm_mmu_notifier_init(struct kvm *kvm)
 {
 	spin_lock_init(&kvm->mn_lock);
+	init_waitqueue_head(&kvm->mn_hva_wait);
 	rcuwait_init(&kvm->mn_memslots_wait);
 }
 
@@ -415,8 +516,8 @@ void kvm_mmu_notifier_destroy(struct kvm *kvm)
 	 * would wait for it for ever.
 	 */
 	WARN_ON(rcuwait_active(&kvm->mn_memslots_wait));
-	if (kvm->mn_ranges_running)
-		kvm->mn_ranges_running = 0;
+	if (kvm->mn_ranges.nr)
+		kvm->mn_ranges = (struct kvm_mn_ranges){};
 	else
 		WARN_ON(kvm->mmu_invalidate_in_progress);
 }
@@ -434,10 +535,10 @@ void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 				       struct kvm_memslots *slots)
 {
 	spin_lock(&kvm->mn_lock);
-	while (kvm->mn_ranges_running) {
+	while (kvm->mn_ranges.nr) {
 		spin_unlock(&kvm->mn_lock);
 		rcuwait_wait_event(&kvm->mn_memslots_wait,
-				   !READ_ONCE(kvm->mn_ranges_running),
+				   !READ_ONCE(kvm->mn_ranges.nr),
 				   TASK_UNINTERRUPTIBLE);
 		spin_lock(&kvm->mn_lock);
 	}

@@ -28,34 +28,33 @@ void kvm_mmu_gmem_end(struct kvm *kvm, struct xarray *bindings,
 /*
  * A pfn cache follows a host address, which need not be guest memory, and its
  * pages are mapped in the kernel, not in the guest.  So it doesn't go by
- * mmu_invalidate_seq, but by the host ranges themselves.
+ * mmu_invalidate_seq, but by the host ranges that cover its own address:
  *
- * kvm_mn_range_start() first counts the range as running and then looks for the
- * caches it covers, under their locks.  A cache that is looked at after its
- * refresh is invalidated there; one that is looked at before finds, when the
- * refresh takes the cache's lock, the range either running or ended.
+ *	range				refresh, with ->refresh_lock held
+ *
+ *	lock mn_lock			lock the cache
+ *	it is running			set ->uhva, ->stale = false
+ *	unlock mn_lock			unlock the cache
+ *	for each cache it covers:	kvm_mmu_notifier_wait_for_hva():
+ *		lock the cache			lock mn_lock
+ *		->valid = false			a range that covers ->uhva?
+ *		->stale = true			unlock mn_lock
+ *		unlock the cache		if so: wait, look again
+ *	the mm changes			look up the pfn, which may sleep
+ *	lock mn_lock			lock the cache
+ *	it is not running any more	if ->stale: start over
+ *	unlock mn_lock			->valid = true
+ *					unlock the cache
+ *
+ * If the range is running, or has ended, when the refresh has mn_lock, the lookup
+ * comes after its end and finds what the mm has become.  Otherwise the range
+ * comes to the cache after ->stale was cleared: either before the refresh is
+ * done, which then starts over, or after it, and finds the cache valid.
+ *
+ * A cache is in the list of caches from before its first refresh until after the
+ * last.
  */
-
-/* Before the pfn is looked up. */
-static inline unsigned long kvm_pfncache_sample(struct kvm *kvm)
-{
-	unsigned long ended = READ_ONCE(kvm->mn_ranges_ended);
-
-	/* As in mmu_invalidate_sample(), with mn_lock for mmu_lock. */
-	smp_rmb();
-	return ended;
-}
-
-/* With the cache's lock held, before the pfn is used. */
-static inline bool kvm_pfncache_retry(struct kvm *kvm, unsigned long ended)
-{
-	if (READ_ONCE(kvm->mn_ranges_running))
-		return true;
-
-	/* Pairs with the smp_wmb() in kvm_mn_range_end(). */
-	smp_rmb();
-	return READ_ONCE(kvm->mn_ranges_ended) != ended;
-}
+int kvm_mmu_notifier_wait_for_hva(struct kvm *kvm, unsigned long hva);
 
 #else /* !CONFIG_KVM_GENERIC_MMU_NOTIFIER */
 
@@ -75,6 +74,12 @@ static inline void kvm_mmu_notifier_unregister(struct kvm *kvm)
 static inline void kvm_mmu_notifier_destroy(struct kvm *kvm)
 {
 	kvm_flush_shadow_all(kvm);
+}
+
+static inline int kvm_mmu_notifier_wait_for_hva(struct kvm *kvm,
+						unsigned long hva)
+{
+	return 0;
 }
 
 static inline void
