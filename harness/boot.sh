@@ -8,25 +8,28 @@
 #	-i NAME		the initramfs $build/NAME.cpio.gz (initramfs)
 #	-l NAME		the console goes to $logs/NAME.log (boot-TEST)
 #	-m MIB		memory (256)
+#	-n MIB		so much of it, at its end, is a node without processors (0)
 #	-c CPUS		processors (2)
 #	-d MIB		size of the swap disk /dev/vda (0: there is none)
-#	-s MINUTES	silence on the console that counts as a hang (10)
+#	-s MINUTES	silence of the test that counts as a hang (10)
 #	-p		the processors run in parallel; not for KVM
 #	-q		do not show the results
 #
 # Succeeds when the test ended with status 0, none of its results is FAIL, the
-# machine powered itself off and the kernel complained of nothing.
+# machine powered itself off and the kernel complained of nothing.  An oops, a
+# stall or a lockup ends the machine at once.
 
 . "$(dirname "$0")/lib.sh"
 
-kernel=host initramfs=initramfs logname='' memory=256 cpus=2 disk=0 silence=10
-quiet='' thread=single
-while getopts k:i:l:m:c:d:s:pq option; do
+kernel=host initramfs=initramfs logname='' memory=256 far=0 cpus=2 disk=0
+silence=10 quiet='' thread=single
+while getopts k:i:l:m:n:c:d:s:pq option; do
 	case $option in
 	k) kernel=$OPTARG ;;
 	i) initramfs=$OPTARG ;;
 	l) logname=$OPTARG ;;
 	m) memory=$OPTARG ;;
+	n) far=$OPTARG ;;
 	c) cpus=$OPTARG ;;
 	d) disk=$OPTARG ;;
 	s) silence=$OPTARG ;;
@@ -43,6 +46,9 @@ log=$logs/${logname:=boot-$run}.log
 bzimage=$build/kernel-$kernel/arch/x86/boot/bzImage
 image=$build/swap-$logname.img
 qemu=
+# What makes a machine that is broken stop.
+deadly=(softlockup_panic=1 sysctl.kernel.hung_task_panic=1
+	sysctl.kernel.panic_on_rcu_stall=1)
 
 # our_functions: those of the files that are new with the series
 our_functions() {
@@ -98,8 +104,14 @@ start_qemu() {
 	# On a busy machine the kernel can check neither its timer nor the speed
 	# of its clock, which is that of this machine's.
 	local params=(console=ttyS0 panic=-1 tsc=reliable no_timer_check
-		"tsc_early_khz=$(tsc_khz)" "run=$run" "$@")
+		"tsc_early_khz=$(tsc_khz)" "${deadly[@]}" "run=$run" "$@")
 
+	if [ "$far" -gt 0 ]; then
+		args+=(-object "memory-backend-ram,id=near,size=$((memory - far))M"
+			-object "memory-backend-ram,id=far,size=${far}M"
+			-numa "node,cpus=0-$((cpus - 1)),memdev=near"
+			-numa "node,memdev=far")
+	fi
 	if [ "$disk" -gt 0 ]; then
 		rm -f "$image"
 		truncate -s "${disk}M" "$image"
@@ -128,20 +140,36 @@ fail() {
 
 disk_full() { [ "$(df -k --output=avail "$build" | tail -n 1)" -lt 256 ]; }
 
-# watch: wait for QEMU to end, or stop it when the console was silent for too
-# long.  Silence and not the time it takes tells a hang from slow emulation.
+# booting: has no test begun yet, and has the kernel complained of nothing?
+booting() { ! grep -aq "^START $run " "$log" && [ -z "$(complaints "$log")" ]; }
+
+# spoken: how many lines tell that the machine is alive.  When it has booted they
+# are those of the test: a kernel that is stuck may say so again and again.
+spoken() {
+	if booting; then
+		wc -l <"$log"
+	else
+		grep -a $'\r$' "$log" | grep -avcE "^$stamp" || true
+	fi
+}
+
+# watch: wait for QEMU to end, or stop it when the test was silent for too long.
+# Silence and not the time it takes tells a hang from slow emulation.
 # On a full disk the console is silent too, as its log can't grow.
 watch() {
-	local begin=$SECONDS spoke=$SECONDS next=30 size=0 now
+	local begin=$SECONDS spoke=$SECONDS next=30 size=0 lines=0 now
 	while kill -0 "$qemu" 2>/dev/null; do
 		sleep 0.5
 		now=$(stat -c %s "$log")
 		if [ "$now" -ne "$size" ]; then
-			size=$now spoke=$SECONDS
-		elif [ $((SECONDS - spoke)) -ge $((silence * 60)) ]; then
-			fail "hang: nothing on the console for $silence minutes" \
-				"after: $(last_line "$log")"
+			size=$now
+			now=$(spoken)
+			[ "$now" -eq "$lines" ] || spoke=$SECONDS
+			lines=$now
 		fi
+		[ $((SECONDS - spoke)) -lt $((silence * 60)) ] ||
+			fail "hang: nothing from the test for $silence minutes," \
+				"last: $(last_line "$log")"
 		! disk_full || fail "the disk is full"
 		if [ -t 2 ] || [ $((SECONDS - begin)) -ge $next ]; then
 			show_step "$logname" $((SECONDS - begin)) "$(last_line "$log")"

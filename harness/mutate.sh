@@ -5,12 +5,14 @@
 # and runs the tests that should notice.  PATTERN, as of a shell, chooses hooks;
 # FIXTURE=mn or young the tests to choose from.
 #
-# Prints a line for each hook: "ok HOOK caught by TEST in N s", or "FAIL HOOK
+# Prints a line for each hook: "ok HOOK caught by TEST, N s", or "FAIL HOOK
 # REASON"; one that harness/mutate.known names is "SKIP HOOK REASON".  The table
 # is left in $build/mutate.rst.
 #
-# A machine that does not survive the silence of a hook has noticed, too: it is
-# booted again and goes on behind that hook.
+# A kernel that dies of the silence of a hook, or complains of it, has noticed, too.
+# The machine is booted again then and goes on behind that hook.  If other hooks
+# had their turn before in the same boot, one of them may be to blame, and the
+# hook has its turn again in a boot of its own.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -19,43 +21,73 @@ pattern=${1:-}
 known=$top/harness/mutate.known
 results=$build/mutate.results
 table=$build/mutate.rst
-most_boots=8
+log=$logs/mutate.log
+notes=$build/mutate-notes
+
+# pack: the initramfs, with what earlier boots have noted
+pack() {
+	"$top/harness/initramfs.sh" -o mutate "$build/selftests/root" \
+		"$build/kvm-selftests/root" "$notes" >&2
+}
 
 # boot [HOOK]: goes on behind HOOK.  Its status is of no interest: that the
 # kernel complains is what many a missing hook leads to.
 boot() {
-	"$top/harness/boot.sh" -q -k debug -i mutate -l mutate -m 2048 -d 512 \
+	: >"$log"
+	"$top/harness/boot.sh" -q -k debug -i mutate -l mutate -m 2048 -n 256 -d 512 \
 		mutate mem=2040M ${1:+"after=$1"} \
 		${pattern:+"only=$pattern"} \
 		${FIXTURE:+"fixture=$FIXTURE"} >&2 || true
-	cat "$logs/mutate.log" >>"$logs/mutate-all.log"
-	grep -aE '^(RESULT|HOOK) ' "$logs/mutate.log" >>"$results" || true
+	sed -i 's/\r$//' "$log"
+	cat "$log" >>"$logs/mutate-all.log"
 }
 
-ended() { tail -n 1 "$results" | grep -q '^RESULT mutate '; }
+# said KIND: the lines of this kind in the last boot, without the kind
+said() { sed -n "s/^$1 //p" "$log"; }
 
-# died_in: the hook with which the machine did not come to an end
-died_in() { tail -n 1 "$results" | sed -n 's/^HOOK //p'; }
+# keep_notes: what the first boot has found out
+keep_notes() {
+	[ ! -s "$notes/mutate.notes" ] || return 0
+	grep -a '^NOTE ' "$log" >"$notes/mutate.notes" || true
+	pack
+}
 
+# reason: what the kernel complained of, if it did
 reason() {
-	grep -aE '\b(BUG|KASAN|Oops|panic|WARNING)\b' "$logs/mutate.log" |
-		tail -n 1 | sed 's/^\[[^]]*\] *//' | cut -c 1-60
+	local line
+	line=$(complaints "$log" | sed -n 1p | sed 's/^\[[^]]*\] *//' | cut -c 1-60)
+	echo "${line:-the machine hangs}"
+}
+
+# judge: the results of a boot that went no further than its last hook, if they
+# are that hook's own.  Sets $after to the hook to go on behind.
+judge() {
+	local hooks last
+	mapfile -t hooks < <(said HOOK)
+	[ ${#hooks[@]} -gt 0 ] || die "mutate: the host ended early; log: $log"
+	last=${hooks[-1]}
+	if [ ${#hooks[@]} -gt 1 ]; then
+		said RESULT | grep -v "^$last " >>"$results" || true
+		after=${hooks[-2]}
+		return
+	fi
+	said RESULT >>"$results"
+	grep -q "^$last " "$results" || echo "$last PASS kernel: $(reason)" >>"$results"
+	after=$last
 }
 
 run() {
-	local boots=1 hook
+	local after=
 	: >"$results"
 	: >"$logs/mutate-all.log"
 	boot
-	while ! ended; do
-		hook=$(died_in)
-		[ -n "$hook" ] || die "mutate: the host ended early; log: $logs/mutate.log"
-		[ $boots -lt $most_boots ] ||
-			die "mutate: $boots boots were not enough; log: $logs/mutate-all.log"
-		echo "RESULT $hook PASS kernel: $(reason)" >>"$results"
-		boots=$((boots + 1))
-		boot "$hook"
+	until said RESULT | grep '^mutate ' >/dev/null; do
+		judge
+		keep_notes
+		boot "$after"
 	done
+	said RESULT >>"$results"
+	sort -u -o "$results" "$results"
 }
 
 # report: a line for each hook
@@ -64,7 +96,7 @@ report() {
 	while read -r name kind text; do
 		case $name,$kind in
 		mutate,PASS)	continue ;;
-		*,PASS)		echo "ok $name caught by $text s" ;;
+		*,PASS)		echo "ok $name caught by $text" ;;
 		*)	why=$(sed -n "s/^${name%:*} //p" "$known" | head -n 1)
 			if [ -n "$why" ]; then
 				echo "SKIP $name $why"
@@ -73,7 +105,7 @@ report() {
 				status=1
 			fi ;;
 		esac
-	done < <(sed -n 's/^RESULT //p' "$results" | sort)
+	done <"$results"
 	return $status
 }
 
@@ -86,24 +118,25 @@ tabulate() {
 		echo "$bar ${bar:0:38}"
 		printf '%-60s %s\n' 'Hook or step' 'Caught by'
 		echo "$bar ${bar:0:38}"
-		sed -n 's/^RESULT \([^ ]*:.*\)/\1/p' "$results" | awk '{
+		awk '$1 ~ /:/ {
 			split($1, part, ":")
 			by = $2 != "PASS" ? "-" : $3 == "kernel:" ? "the kernel" : $3
 			what = part[1] == "kvm" ? "KVM" : part[1] "()"
 			printf "%-60s %s\n", what " " part[2], by
-		}' | LC_ALL=C sort -f
+		}' "$results" | LC_ALL=C sort -f
 		echo "$bar ${bar:0:38}"
 	} >"$table"
 }
 
 "$top/harness/selftests.sh" build
 "$top/harness/kvm-selftests.sh" build
-"$top/harness/initramfs.sh" -o mutate "$build/selftests/root" \
-	"$build/kvm-selftests/root"
+rm -rf "$notes"
+mkdir -p "$notes"
+pack
 run
 status=0
 report || status=1
 tabulate
-say "mutate: $(grep -c '^RESULT [^ ]*:[^ ]* PASS ' "$results") of" \
-	"$(grep -c '^RESULT [^ ]*:' "$results") hooks caught; table: $table"
+say "mutate: $(grep -c '^[^ ]*:[^ ]* PASS ' "$results") of" \
+	"$(grep -c '^[^ ]*:' "$results") hooks caught; table: $table"
 exit $status

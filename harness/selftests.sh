@@ -63,13 +63,14 @@ build_all() {
 
 # boot TEST PARAMETER...: a host with swap.  Memory ends at a multiple of 64
 # pages (mem=), as the bitmap of idle pages can't be read beyond.  The machine
-# has more, for the tests to plug in.
+# has more, for the tests to plug in.  That is on the second node, and so are
+# the last 120 MiB of the memory that is there from the beginning.
 boot() {
 	local test=$1 parallel=
 	shift
 	configured "$kernel" JUMP_LABEL || parallel=-p
 	"$top/harness/boot.sh" -q $parallel -k "$kernel" -i selftests \
-		-l "$test-$kernel" -m 1280 -d 512 "$test" mem=1016M \
+		-l "$test-$kernel" -m 1280 -n 384 -d 512 "$test" mem=1016M \
 		${LEAKS:+leaks=1 kmemleak=on} "$@" 2>&1 |
 		tee "$out/$test-$kernel.err" >&2
 }

@@ -21,6 +21,7 @@
  * of their lines may change.
  */
 #include <linux/falloc.h>
+#include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -1689,6 +1690,124 @@ static void pin_vcpus(bool on)
 		pin(t.vcpus[i].tid, on ? (int)i % cpus : -1);
 }
 
+/* NUMA nodes */
+
+#define MAX_NODES	64
+#define BALANCING	"/proc/sys/kernel/numa_balancing"
+
+/* Asks where the pages are. */
+static size_t count_on_node(int node)
+{
+	void **pages = calloc(t.npages, sizeof(*pages));
+	int *status = calloc(t.npages, sizeof(*status));
+	size_t p, n = 0;
+
+	for (p = 0; p < t.npages; p++)
+		pages[p] = at(t.mem, p);
+	must(syscall(SYS_move_pages, 0, t.npages, pages, NULL, status, 0));
+	for (p = 0; p < t.npages; p++)
+		n += status[p] == node;
+	free(pages);
+	free(status);
+	return n;
+}
+
+static void move_to_node(int node)
+{
+	unsigned long nodes = 1ul << node;
+	size_t size = t.npages * 4096;
+
+	must(syscall(SYS_mbind, t.mem, size, MPOL_BIND, &nodes, MAX_NODES,
+		     MPOL_MF_MOVE_ALL));
+	must(syscall(SYS_mbind, t.mem, size, MPOL_DEFAULT, NULL, 0, 0));
+}
+
+/* The vCPUs run on a node, or anywhere if it is -1. */
+static void pin_to_node(int node)
+{
+	char name[64];
+	cpu_set_t set;
+	uint32_t i;
+	int cpu;
+
+	CPU_ZERO(&set);
+	for (cpu = 0; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++) {
+		snprintf(name, sizeof(name),
+			 "/sys/devices/system/cpu/cpu%d/node%d", cpu, node);
+		if (node < 0 || !access(name, F_OK))
+			CPU_SET(cpu, &set);
+	}
+	for (i = 0; i < t.nvcpus; i++)
+		must(sched_setaffinity(t.vcpus[i].tid, sizeof(set), &set));
+}
+
+static unsigned long vm_event(const char *name)
+{
+	FILE *file = fopen("/proc/vmstat", "r");
+	unsigned long n, found = 0;
+	char what[64];
+
+	while (file && fscanf(file, "%63s %lu", what, &n) == 2)
+		if (!strcmp(what, name))
+			found = n;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/*
+ * The host takes access away from memory to see who uses it, and moves it there.
+ * If the guest didn't fault then, the memory would stay where it is.
+ */
+static const char *path_numa(void)
+{
+	unsigned long nodes = 0, marked;
+	unsigned int cpu, here;
+	long balancing = read_number(BALANCING);
+	size_t away, back;
+	int i, far;
+
+	getcpu(&cpu, &here);
+	syscall(SYS_get_mempolicy, NULL, &nodes, MAX_NODES, NULL,
+		MPOL_F_MEMS_ALLOWED);
+	nodes &= ~(1ul << here);
+	if (!nodes)
+		return "there is no second node with memory";
+	if (balancing < 0)
+		return "there is no NUMA balancing";
+
+	far = __builtin_ctzl(nodes);
+	t.counted = "pages moved to the guest's node";
+	pin_to_node(here);
+	start_guest(true, false, false);
+	for (i = 0; i < DIV_ROUND_UP(t.iterations, 2); i++) {
+		t.doing = "away";
+		move_to_node(far);
+		check_range(some());
+		/* All of it is mapped again. */
+		wait_passes(2);
+		away = count_on_node(far);
+		if (away < t.npages / 2)
+			bad("only %lu of %lu pages were moved", away, t.npages);
+		t.doing = "back";
+		marked = vm_event("numa_pte_updates");
+		put_number(BALANCING, 1);
+		while (vm_event("numa_pte_updates") - marked < away)
+			usleep(1000);
+		put_number(BALANCING, 0);
+		wait_passes(2);
+		back = away - count_on_node(far);
+		if (back < away / 2)
+			bad("the guest uses %lu pages of node %d, only %lu came",
+			    away, far, back);
+		t.count += back;
+		check_range(some());
+	}
+	put_number(BALANCING, balancing);
+	pin_to_node(-1);
+	return NULL;
+}
+
 /*
  * Many replacements of few pages, which the vCPUs want back at once: they fault
  * between start and end, and while the page tables change.
@@ -2014,6 +2133,7 @@ static const struct path paths[] = {
 	{ "thp",		ANON,			path_thp },
 	{ "soft-offline",	ANON | SHMEM,		path_soft_offline },
 	{ "compact",		ANON | SHMEM,		path_compact },
+	{ "numa",		ANON | SHMEM,		path_numa },
 	{ "uffd-missing",	ALL,			path_uffd_missing },
 	{ "uffd-minor",		SHMEM | SHUGE,		path_uffd_minor },
 	{ "uffd-wp",		ALL,			path_uffd_wp },

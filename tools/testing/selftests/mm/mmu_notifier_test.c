@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -414,16 +415,24 @@ static int write_file(const char *name, const char *text)
 	return n < 0 ? n : 0;
 }
 
-static unsigned long read_number(const char *name)
+/* The beginning of a file; empty if there is none. */
+static void read_file(const char *name, char *text, size_t size)
 {
-	char text[64] = "";
 	int fd = open(name, O_RDONLY);
+	ssize_t n = 0;
 
 	if (fd >= 0) {
-		if (read(fd, text, sizeof(text) - 1) < 0)
-			text[0] = 0;
+		n = read(fd, text, size - 1);
 		close(fd);
 	}
+	text[n < 0 ? 0 : n] = 0;
+}
+
+static unsigned long read_number(const char *name)
+{
+	char text[64];
+
+	read_file(name, text, sizeof(text));
 	return strtoul(text, NULL, 0);
 }
 
@@ -460,6 +469,32 @@ static size_t count_pages(const char *addr, size_t len, uint64_t bit)
 	for (offset = 0; offset < len; offset += PAGE)
 		n += !!(pagemap_entry(addr + offset) & bit);
 	return n;
+}
+
+#define MAX_NODES	64
+
+/* The nodes that have memory, as a mask; 0 without CONFIG_NUMA. */
+static unsigned long memory_nodes(void)
+{
+	unsigned long nodes = 0;
+
+	syscall(SYS_get_mempolicy, NULL, &nodes, MAX_NODES, NULL,
+		MPOL_F_MEMS_ALLOWED);
+	return nodes;
+}
+
+static int this_node(void)
+{
+	unsigned int cpu, node = 0;
+
+	getcpu(&cpu, &node);
+	return node;
+}
+
+static long set_policy(char *addr, size_t len, int mode, unsigned long nodes,
+		       unsigned int flags)
+{
+	return syscall(SYS_mbind, addr, len, mode, &nodes, MAX_NODES, flags);
 }
 
 #define CGROUP	"/sys/fs/cgroup/"
@@ -2265,19 +2300,39 @@ static unsigned long memory_block_of(const char *addr)
 	return size ? PAGEMAP_PFN(pagemap_entry(addr)) * PAGE / size : 0;
 }
 
+/* Memory in such a block, on whichever node that is. */
+static char *map_movable(size_t len)
+{
+	unsigned long nodes = memory_nodes() ?: 1, block;
+	char *p;
+
+	for (; nodes; nodes &= nodes - 1) {
+		p = map(len);
+		if (!p)
+			return NULL;
+		set_policy(p, len, MPOL_PREFERRED, nodes & -nodes, 0);
+		fill(p, len, BY_CPU);
+		block = memory_block_of(p);
+		if (block && is_movable(block))
+			return p;
+		munmap(p, len);
+	}
+	return NULL;
+}
+
 /* The block goes, with all the memory in it. */
 TEST_PATH(hot_unplug)
 {
 	unsigned long pfn, block;
 	int tries, ret = -1;
-	char *p = map(SMALL);
+	char *p;
 
-	ASSERT_NE(NULL, p);
+	p = map_movable(SMALL);
+	if (!p)
+		SKIP(return, "no memory in a block of ZONE_MOVABLE");
 	mirror(_metadata, self, p, SMALL);
 	pfn = PAGEMAP_PFN(pagemap_entry(p));
 	block = memory_block_of(p);
-	if (!block || !is_movable(block))
-		SKIP(return, "the page is in no block of ZONE_MOVABLE");
 	for (tries = 0; ret && tries < 8; tries++)
 		ret = set_memory_block(block, "offline");
 	if (ret)
@@ -2291,6 +2346,199 @@ TEST_PATH(hot_unplug)
 	EXPECT_EQ(0, set_memory_block(block, "online_movable"));
 	usable(_metadata, self, p, SMALL);
 }
+
+/* --- NUMA nodes ----------------------------------------------------------- */
+
+#define NO_NODE	"no second node with memory"
+
+/* A node that has memory, but not this CPU; -1 if there is none. */
+static int far_node(void)
+{
+	unsigned long nodes = memory_nodes() & ~(1UL << this_node());
+
+	return nodes ? __builtin_ctzl(nodes) : -1;
+}
+
+/*
+ * Asks for the node of each page, or moves the pages to @node first.  A huge one
+ * moves as a whole.
+ */
+static bool pages_on(char *addr, size_t len, int node, bool move)
+{
+	size_t n = len < HUGE ? len / PAGE : 1, i;
+	int nodes[SMALL / PAGE], status[SMALL / PAGE];
+	void *pages[SMALL / PAGE];
+
+	for (i = 0; i < n; i++) {
+		pages[i] = addr + i * PAGE;
+		nodes[i] = node;
+	}
+	if (syscall(SYS_move_pages, 0, n, pages, move ? nodes : NULL, status,
+		    MPOL_MF_MOVE))
+		return false;
+	for (i = 0; i < n; i++)
+		if (status[i] != node)
+			return false;
+	return true;
+}
+
+static void test_move(struct __test_metadata *_metadata, struct mn *self,
+		      char *p, size_t len)
+{
+	int node = far_node();
+
+	if (node < 0)
+		SKIP(return, NO_NODE);
+	mirror(_metadata, self, p, len);
+	ASSERT_TRUE(pages_on(p, len, node, true));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(p, len, BY_DEVICE));
+	usable(_metadata, self, p, len);
+	EXPECT_TRUE(pages_on(p, len, node, false));
+}
+
+TEST_PATH(move_pages)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	test_move(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(move_pages_huge)
+{
+	char *p;
+
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	test_move(_metadata, self, p, HUGE);
+}
+
+TEST_PATH(move_pages_hugetlb)
+{
+	char *p;
+
+	p = map_hugetlb(HUGE, MAP_PRIVATE);
+	if (!p)
+		SKIP(return, NO_HUGETLB);
+	test_move(_metadata, self, p, HUGE);
+}
+
+TEST_PATH(migrate_pages)
+{
+	unsigned long from = 1UL << this_node(), to;
+	char *p = map(SMALL);
+	int node = far_node();
+
+	if (node < 0)
+		SKIP(return, NO_NODE);
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_TRUE(pages_on(p, SMALL, this_node(), false));
+	to = 1UL << node;
+	ASSERT_LE(0, syscall(SYS_migrate_pages, 0, MAX_NODES, &from, &to));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(pages_on(p, SMALL, node, false));
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	usable(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(mbind)
+{
+	char *p = map(SMALL);
+	int node = far_node();
+
+	if (node < 0)
+		SKIP(return, NO_NODE);
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, SMALL);
+	ASSERT_EQ(0, set_policy(p, SMALL, MPOL_BIND, 1UL << node,
+				MPOL_MF_MOVE | MPOL_MF_STRICT));
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(pages_on(p, SMALL, node, false));
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	usable(_metadata, self, p, SMALL);
+}
+
+#define BALANCING	"/proc/sys/kernel/numa_balancing"
+
+/* Which takes a second; all limits here are of CPU time, as the kernel's are. */
+#define BALANCING_LIMIT	(60 * CLOCKS_PER_SEC)
+
+/* An event counter of the whole machine. */
+static unsigned long vm_event(const char *name)
+{
+	FILE *f = fopen("/proc/vmstat", "r");
+	unsigned long n, found = 0;
+	char what[64];
+
+	while (f && fscanf(f, "%63s %lu", what, &n) == 2)
+		if (!strcmp(what, name))
+			found = n;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/*
+ * Lets the kernel take access away from memory to see who uses it, until it has
+ * done so to @n pages.  Those of others don't count: it leaves alone what is on
+ * the node of a process with one thread.
+ */
+static bool scan_for_balancing(unsigned long n)
+{
+	unsigned long before = vm_event("numa_pte_updates"), pages = 0;
+	clock_t begin = clock();
+
+	write_file(BALANCING, "1");
+	while (pages < n && clock() < begin + BALANCING_LIMIT)
+		pages = vm_event("numa_pte_updates") - before;
+	write_file(BALANCING, "0");
+	return pages >= n;
+}
+
+/* Memory that is far from the CPU is unmapped to find out, and then moved. */
+static void test_balancing(struct __test_metadata *_metadata, struct mn *self,
+			   char *p, size_t len)
+{
+	int node = far_node();
+	char was[16];
+
+	if (node < 0)
+		SKIP(return, NO_NODE);
+	if (access(BALANCING, W_OK))
+		SKIP(return, "no NUMA balancing");
+	read_file(BALANCING, was, sizeof(was));
+	ASSERT_TRUE(pages_on(p, len, node, true));
+	mirror(_metadata, self, p, len);
+	ASSERT_TRUE(scan_for_balancing(len / PAGE));
+	told(_metadata, self, PROTECTION_VMA);
+	EXPECT_TRUE(holds(p, len, BY_DEVICE));
+	usable(_metadata, self, p, len);
+	write_file(BALANCING, was);
+}
+
+TEST_PATH(numa_balancing)
+{
+	char *p = map(SMALL);
+
+	ASSERT_NE(NULL, p);
+	fill(p, SMALL, BY_CPU);
+	test_balancing(_metadata, self, p, SMALL);
+}
+
+TEST_PATH(numa_balancing_huge)
+{
+	char *p;
+
+	p = map_thp(HUGE);
+	if (!p)
+		SKIP(return, NO_THP);
+	test_balancing(_metadata, self, p, HUGE);
+}
+
+/* --- migration to devices ------------------------------------------------- */
 
 static int hmm_open(void)
 {
@@ -3365,10 +3613,13 @@ TEST_PATH(race)
 
 /* --- ageing --------------------------------------------------------------- */
 
+#define LRU_GEN	"/sys/kernel/mm/lru_gen/enabled"
+
 /* Of those who have young bits. */
 FIXTURE(young)
 {
 	struct mn mn;
+	char lru_gen[16];
 };
 
 FIXTURE_VARIANT(young)
@@ -3388,12 +3639,14 @@ FIXTURE_VARIANT_ADD(young, tlb)
 
 FIXTURE_SETUP(young)
 {
+	read_file(LRU_GEN, self->lru_gen, sizeof(self->lru_gen));
 	set_up(_metadata, &self->mn, variant->class, TEST_MN_HLIST);
 }
 
 FIXTURE_TEARDOWN(young)
 {
 	close(self->mn.fd);
+	write_file(LRU_GEN, self->lru_gen);
 }
 
 #define TEST_YOUNG(name)						\
@@ -3492,8 +3745,6 @@ static void use_only_by_device(struct __test_metadata *_metadata, struct mn *sel
 	self->before = mn_stats(self);
 }
 
-#define LRU_GEN	"/sys/kernel/mm/lru_gen/enabled"
-
 static void test_reclaim(struct __test_metadata *_metadata, struct mn *self, char *p,
 			 size_t len, const char *lru_gen)
 {
@@ -3509,7 +3760,6 @@ static void test_reclaim(struct __test_metadata *_metadata, struct mn *self, cha
 		    self->before.flush_young + self->before.clear_young)
 			break;
 	}
-	write_file(LRU_GEN, "n");
 	EXPECT_LT(self->before.young, mn_stats(self).young);
 	check(_metadata, self);
 	EXPECT_TRUE(agrees(self, p, len));
@@ -3588,7 +3838,6 @@ TEST_YOUNG(reclaim_lru_gen_neighbour)
 		write_file(OURS "memory.reclaim", "8K");
 		young = mn_stats(self).young - self->before.young;
 	}
-	write_file(LRU_GEN, "n");
 	EXPECT_EQ(2, young);
 	check(_metadata, self);
 	leave_cgroup();
@@ -3597,28 +3846,29 @@ TEST_YOUNG(reclaim_lru_gen_neighbour)
 /* Makes the multi-gen LRU walk our page tables. */
 static bool lru_gen_age(void)
 {
-	unsigned int id = 0, found = 0, gen = 0, n;
+	int id = 0, found = 0, gen = 0, node = -1, n;
 	char line[256], command[64];
 	FILE *f = fopen("/sys/kernel/debug/lru_gen", "r");
 
 	if (!f)
 		return false;
 	while (fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, "memcg", 5)) {
-			n = strtoul(line + 5, NULL, 10);
-			id = 0;
-			if (strstr(line, "mmu_notifier_test"))
-				id = n;
+		if (sscanf(line, "memcg %d", &n) == 1) {
+			id = strstr(line, "mmu_notifier_test") ? n : 0;
 			if (id)
 				found = id;
-		} else if (id && strtoul(line, NULL, 10)) {
+		} else if (sscanf(line, " node %d", &n) == 1) {
+			node = n;
+		} else if (id && node == this_node() &&
+			   strtoul(line, NULL, 10)) {
 			gen = strtoul(line, NULL, 10);
 		}
 	}
 	fclose(f);
 	if (!found)
 		return false;
-	snprintf(command, sizeof(command), "+%u 0 %u 1 1", found, gen);
+	snprintf(command, sizeof(command), "+%d %d %d 1 1", found, this_node(),
+		 gen);
 	return !write_file("/sys/kernel/debug/lru_gen", command);
 }
 
@@ -3629,7 +3879,6 @@ static void test_lru_gen(struct __test_metadata *_metadata, struct mn *self, cha
 	EXPECT_TRUE(lru_gen_age());
 	EXPECT_LT(self->before.clear_young, mn_stats(self).clear_young);
 	EXPECT_LT(self->before.young, mn_stats(self).young);
-	write_file(LRU_GEN, "n");
 	check(_metadata, self);
 }
 
