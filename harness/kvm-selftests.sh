@@ -96,7 +96,7 @@ parameters() {
 }
 
 boot() {
-	"$top/harness/boot.sh" -q -i kvm-selftests -l "$logname" -m 2048 -d 256 \
+	"$top/harness/boot.sh" -q -i kvm-selftests -l "$logname" -m 2048 -n 256 -d 256 \
 		kvm-selftests $(parameters) 2>&1 | tee "$out/$mode.err" >&2
 }
 
