@@ -444,9 +444,11 @@ static void unlink_notifier(struct mmu_notifier_subscriptions *subs,
 	mmu_notifier_disarm_if_unused(subs);
 }
 
-static int register_notifier(struct mmu_notifier *sub, struct mm_struct *mm,
-			     const struct mmu_notifier_ops *ops,
-			     bool mmap_locked)
+/* Not inlined: the warning is one, and not one for each caller. */
+static noinline int register_notifier(struct mmu_notifier *sub,
+				      struct mm_struct *mm,
+				      const struct mmu_notifier_ops *ops,
+				      bool mmap_locked)
 {
 	struct registration registration = {
 		.sub = sub,
@@ -593,6 +595,9 @@ struct mmu_notifier *mmu_notifier_get(const struct mmu_notifier_ops *ops,
 				      struct mm_struct *mm)
 {
 	struct mmu_notifier *sub;
+
+	if (mmu_notifier_debug_inside(mm->notifier_subscriptions))
+		return ERR_PTR(-EDEADLK);
 
 	/* While it can be waited for; mmu_notifier_get_locked() has its own. */
 	arm(false);

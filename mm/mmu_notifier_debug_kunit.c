@@ -3,8 +3,8 @@
  * KUnit tests for CONFIG_DEBUG_MMU_NOTIFIER: every check is provoked, and must
  * report; what is right is done next to it, and must not.
  *
- * The reports come to report() instead of the kernel log, as long as the thread
- * of the test causes them.
+ * The reports come to the test instead of the kernel log, if it is its own thread
+ * that causes them.
  */
 
 #include <linux/mm.h>
@@ -14,149 +14,17 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include <kunit/static_stub.h>
 #include <kunit/test.h>
 
 #include "mmu_notifier_internal.h"
 #include "mmu_notifier_kunit.h"
 
-#define BASE	(16UL * PAGE_SIZE)
-
-static unsigned int reports[NR_MMU_NOTIFIER_FAULTS];
-
-static void report(enum mmu_notifier_fault fault,
-		   const struct mmu_notifier_hook *hook, const void *callback)
-{
-	reports[fault]++;
-}
-
-/* Expect @n reports of @fault, and none of anything else, since the last time */
-static void expect_reports(struct kunit *test, enum mmu_notifier_fault fault,
-			   unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < NR_MMU_NOTIFIER_FAULTS; i++) {
-		KUNIT_EXPECT_EQ_MSG(test, reports[i], i == fault ? n : 0,
-				    "fault %u", i);
-		reports[i] = 0;
-	}
-}
-
-static void expect_none(struct kunit *test)
-{
-	expect_reports(test, NR_MMU_NOTIFIER_FAULTS, 0);
-}
-
 static int suite_init(struct kunit *test)
 {
 	int ret = mn_test_init(test);
 
-	memset(reports, 0, sizeof(reports));
 	if (!ret)
-		kunit_activate_static_stub(test, mmu_notifier_report, report);
-	return ret;
-}
-
-/* --- a subscriber of each kind, that does in its callback what it is told -- */
-
-struct listener {
-	struct mmu_notifier mn;
-	struct mmu_interval_notifier interval;
-	unsigned int starts;
-	unsigned int ends;
-	void (*in_callback)(struct listener *listener);
-	/* for in_callback */
-	struct listener *other;
-	struct mm_struct *mm;
-	int ret;
-};
-
-static int listener_start(struct mmu_notifier *mn,
-			  const struct mmu_notifier_range *range)
-{
-	struct listener *listener = container_of(mn, struct listener, mn);
-
-	listener->starts++;
-	if (listener->in_callback)
-		listener->in_callback(listener);
-	return 0;
-}
-
-static void listener_end(struct mmu_notifier *mn,
-			 const struct mmu_notifier_range *range)
-{
-	container_of(mn, struct listener, mn)->ends++;
-}
-
-static const struct mmu_notifier_ops listener_ops = {
-	.invalidate_range_start	= listener_start,
-	.invalidate_range_end	= listener_end,
-};
-
-static bool listener_invalidate(struct mmu_interval_notifier *interval,
-				const struct mmu_notifier_range *range,
-				unsigned long cur_seq)
-{
-	struct listener *listener = container_of(interval, struct listener,
-						 interval);
-
-	mmu_interval_set_seq(interval, cur_seq);
-	listener->starts++;
-	if (listener->in_callback)
-		listener->in_callback(listener);
-	return true;
-}
-
-static const struct mmu_interval_notifier_ops interval_ops = {
-	.invalidate	= listener_invalidate,
-};
-
-static struct listener *listener_new(struct kunit *test, struct mm_struct *mm)
-{
-	struct listener *listener = mn_test_alloc(test, sizeof(*listener));
-
-	listener->mm = mm;
-	listener->mn.ops = &listener_ops;
-	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&listener->mn, mm), 0);
-	return listener;
-}
-
-static struct listener *interval_new(struct kunit *test, struct mm_struct *mm)
-{
-	struct listener *listener = mn_test_alloc(test, sizeof(*listener));
-
-	listener->mm = mm;
-	KUNIT_ASSERT_EQ(test, mmu_interval_notifier_insert(&listener->interval,
-							   mm, BASE, PAGE_SIZE,
-							   &interval_ops), 0);
-	return listener;
-}
-
-static void range_init(struct mmu_notifier_range *range, struct mm_struct *mm)
-{
-	mmu_notifier_range_init(range, MMU_NOTIFY_CLEAR, 0, mm, BASE,
-				BASE + PAGE_SIZE);
-}
-
-static void invalidate(struct mm_struct *mm)
-{
-	struct mmu_notifier_range range;
-
-	range_init(&range, mm);
-	mmu_notifier_invalidate_range_start(&range);
-	mmu_notifier_invalidate_range_end(&range);
-}
-
-static int invalidate_nonblock(struct mm_struct *mm)
-{
-	struct mmu_notifier_range range;
-	int ret;
-
-	range_init(&range, mm);
-	ret = mmu_notifier_invalidate_range_start_nonblock(&range);
-	if (!ret)
-		mmu_notifier_invalidate_range_end(&range);
+		mn_reports_init(test);
 	return ret;
 }
 
@@ -167,78 +35,78 @@ static void good_ranges(struct kunit *test)
 	struct mm_struct *mm = mn_test_mm(test);
 	struct mmu_notifier_range one, two, three;
 
-	range_init(&one, mm);
-	range_init(&two, mm);
-	range_init(&three, mm);
+	mn_range_init(&one, mm);
+	mn_range_init(&two, mm);
+	mn_range_init(&three, mm);
 	mmu_notifier_invalidate_range_start(&one);
 	mmu_notifier_invalidate_range_start(&two);
 	mmu_notifier_invalidate_range_start(&three);
 	mmu_notifier_invalidate_range_end(&two);
 	mmu_notifier_invalidate_range_end(&one);
-	range_init(&one, mm);
+	mn_range_init(&one, mm);
 	mmu_notifier_invalidate_range_start(&one);
 	mmu_notifier_invalidate_range_end(&three);
 	mmu_notifier_invalidate_range_end(&one);
-	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm), 0);
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
 
-	expect_none(test);
+	mn_expect_no_report(test);
 }
 
 static void not_initialised(struct kunit *test)
 {
 	struct mmu_notifier_range range = {
 		.mm = mn_test_mm(test),
-		.start = BASE,
-		.end = BASE + PAGE_SIZE,
+		.start = mn_page(0),
+		.end = mn_page(1),
 	};
 
 	mmu_notifier_invalidate_range_start(&range);
-	expect_reports(test, MMU_NOTIFIER_UNINITIALISED, 1);
+	mn_expect_reports(test, MMU_NOTIFIER_UNINITIALISED, 1);
 	mmu_notifier_invalidate_range_end(&range);
-	expect_none(test);
+	mn_expect_no_report(test);
 }
 
 static void started_twice(struct kunit *test)
 {
 	struct mmu_notifier_range range;
 
-	range_init(&range, mn_test_mm(test));
+	mn_range_init(&range, mn_test_mm(test));
 	mmu_notifier_invalidate_range_start(&range);
-	expect_none(test);
+	mn_expect_no_report(test);
 	mmu_notifier_invalidate_range_start(&range);
-	expect_reports(test, MMU_NOTIFIER_STARTED_TWICE, 1);
+	mn_expect_reports(test, MMU_NOTIFIER_STARTED_TWICE, 1);
 	mmu_notifier_invalidate_range_end(&range);
-	expect_none(test);
+	mn_expect_no_report(test);
 }
 
 static void used_again(struct kunit *test)
 {
 	struct mmu_notifier_range range;
 
-	range_init(&range, mn_test_mm(test));
+	mn_range_init(&range, mn_test_mm(test));
 	mmu_notifier_invalidate_range_start(&range);
 	mmu_notifier_invalidate_range_end(&range);
-	expect_none(test);
+	mn_expect_no_report(test);
 	mmu_notifier_invalidate_range_start(&range);
-	expect_reports(test, MMU_NOTIFIER_REUSED, 1);
+	mn_expect_reports(test, MMU_NOTIFIER_REUSED, 1);
 	mmu_notifier_invalidate_range_end(&range);
 }
 
 static void end_without_start(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct listener *listener = listener_new(test, mm);
+	struct mn_listener *listener = mn_listener_new(test, mm);
 	struct mmu_notifier_range range;
 
-	range_init(&range, mm);
+	mn_range_init(&range, mm);
 	mmu_notifier_invalidate_range_end(&range);
-	expect_reports(test, MMU_NOTIFIER_NOT_STARTED, 1);
+	mn_expect_reports(test, MMU_NOTIFIER_NOT_STARTED, 1);
 
 	mmu_notifier_invalidate_range_start(&range);
 	mmu_notifier_invalidate_range_end(&range);
-	expect_none(test);
+	mn_expect_no_report(test);
 	mmu_notifier_invalidate_range_end(&range);
-	expect_reports(test, MMU_NOTIFIER_NOT_STARTED, 1);
+	mn_expect_reports(test, MMU_NOTIFIER_NOT_STARTED, 1);
 
 	KUNIT_EXPECT_EQ(test, listener->ends, 1);
 	mmu_notifier_unregister(&listener->mn, mm);
@@ -248,7 +116,7 @@ static noinline void start_and_return(struct mm_struct *mm)
 {
 	struct mmu_notifier_range range;
 
-	range_init(&range, mm);
+	mn_range_init(&range, mm);
 	mmu_notifier_invalidate_range_start(&range);
 }
 
@@ -271,11 +139,11 @@ static void no_end(struct kunit *test)
 	struct mm_struct *mm = mn_test_mm(test);
 
 	start_deep_and_return(mm);
-	expect_none(test);
-	invalidate(mm);
-	expect_reports(test, MMU_NOTIFIER_NOT_ENDED, 1);
-	invalidate(mm);
-	expect_none(test);
+	mn_expect_no_report(test);
+	mn_invalidate(mm);
+	mn_expect_reports(test, MMU_NOTIFIER_NOT_ENDED, 1);
+	mn_invalidate(mm);
+	mn_expect_no_report(test);
 }
 
 static void no_end_and_mm_freed(struct kunit *test)
@@ -284,12 +152,12 @@ static void no_end_and_mm_freed(struct kunit *test)
 	struct mm_struct *mm = mm_alloc();
 
 	KUNIT_ASSERT_NOT_NULL(test, mm);
-	range_init(range, mm);
+	mn_range_init(range, mm);
 	lockdep_off();
 	mmu_notifier_invalidate_range_start(range);
 	lockdep_on();
 	mmput(mm);
-	expect_reports(test, MMU_NOTIFIER_NOT_ENDED, 1);
+	mn_expect_reports(test, MMU_NOTIFIER_NOT_ENDED, 1);
 }
 
 /* More ranges than the table holds: it forgets, and accuses nobody */
@@ -304,22 +172,22 @@ static void many_ranges(struct kunit *test)
 	/* It could not hold so many locks. */
 	lockdep_off();
 	for (i = 0; i < many; i++) {
-		range_init(&ranges[i], mm);
+		mn_range_init(&ranges[i], mm);
 		mmu_notifier_invalidate_range_start(&ranges[i]);
 	}
 	for (i = 0; i < many; i++)
 		mmu_notifier_invalidate_range_end(&ranges[i]);
 	lockdep_on();
-	expect_none(test);
+	mn_expect_no_report(test);
 
 	start_deep_and_return(mm);
-	invalidate(mm);
-	expect_reports(test, MMU_NOTIFIER_NOT_ENDED, 1);
+	mn_invalidate(mm);
+	mn_expect_reports(test, MMU_NOTIFIER_NOT_ENDED, 1);
 }
 
 /* --- callbacks ------------------------------------------------------------ */
 
-static void sleep_a_while(struct listener *listener)
+static void sleep_a_while(struct mn_listener *listener)
 {
 	schedule_timeout_uninterruptible(1);
 }
@@ -333,33 +201,33 @@ static void skip_if_scheduler_reports(struct kunit *test)
 static void sleeping_callback(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct listener *listener;
+	struct mn_listener *listener;
 
 	skip_if_scheduler_reports(test);
-	listener = listener_new(test, mm);
-	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm), 0);
+	listener = mn_listener_new(test, mm);
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
 	listener->in_callback = sleep_a_while;
-	invalidate(mm);
-	expect_none(test);
+	mn_invalidate(mm);
+	mn_expect_no_report(test);
 
-	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm), 0);
-	expect_reports(test, MMU_NOTIFIER_SLEPT, 1);
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
+	mn_expect_reports(test, MMU_NOTIFIER_SLEPT, 1);
 	mmu_notifier_unregister(&listener->mn, mm);
 }
 
 static void sleeping_interval_callback(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct listener *listener;
+	struct mn_listener *listener;
 
 	skip_if_scheduler_reports(test);
-	listener = interval_new(test, mm);
+	listener = mn_interval_new(test, mm);
 	listener->in_callback = sleep_a_while;
-	invalidate(mm);
-	expect_none(test);
+	mn_invalidate(mm);
+	mn_expect_no_report(test);
 
-	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm), 0);
-	expect_reports(test, MMU_NOTIFIER_SLEPT, 1);
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
+	mn_expect_reports(test, MMU_NOTIFIER_SLEPT, 1);
 	mmu_interval_notifier_remove(&listener->interval);
 }
 
@@ -367,54 +235,54 @@ static void sleeping_interval_callback(struct kunit *test)
 static void callback_after_unregister(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct listener *stays = listener_new(test, mm);
-	struct listener *goes = listener_new(test, mm);
+	struct mn_listener *stays = mn_listener_new(test, mm);
+	struct mn_listener *goes = mn_listener_new(test, mm);
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 
 	mmu_notifier_unregister(&goes->mn, mm);
 	hlist_add_head_rcu(&goes->mn.hlist, &subs->list);
-	invalidate(mm);
-	expect_reports(test, MMU_NOTIFIER_NOT_SUBSCRIBED, 2);
+	mn_invalidate(mm);
+	mn_expect_reports(test, MMU_NOTIFIER_NOT_SUBSCRIBED, 2);
 	KUNIT_EXPECT_EQ(test, goes->starts, 0);
 	KUNIT_EXPECT_EQ(test, stays->starts, 1);
 
 	hlist_del_init_rcu(&goes->mn.hlist);
-	invalidate(mm);
-	expect_none(test);
+	mn_invalidate(mm);
+	mn_expect_no_report(test);
 	mmu_notifier_unregister(&stays->mn, mm);
 }
 
 static void callback_after_remove(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct listener *stays = interval_new(test, mm);
-	struct listener *goes = interval_new(test, mm);
+	struct mn_listener *stays = mn_interval_new(test, mm);
+	struct mn_listener *goes = mn_interval_new(test, mm);
 	struct rb_root_cached *tree =
 		&mm->notifier_subscriptions->intervals.tree;
 
 	mmu_interval_notifier_remove(&goes->interval);
 	interval_tree_insert(&goes->interval.interval_tree, tree);
-	invalidate(mm);
-	expect_reports(test, MMU_NOTIFIER_NOT_SUBSCRIBED, 1);
+	mn_invalidate(mm);
+	mn_expect_reports(test, MMU_NOTIFIER_NOT_SUBSCRIBED, 1);
 	KUNIT_EXPECT_EQ(test, goes->starts, 0);
 	KUNIT_EXPECT_EQ(test, stays->starts, 1);
 
 	interval_tree_remove(&goes->interval.interval_tree, tree);
 	mmu_interval_notifier_remove(&stays->interval);
-	expect_none(test);
+	mn_expect_no_report(test);
 }
 
 static void unregistered_twice(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct listener *stays = listener_new(test, mm);
-	struct listener *goes = listener_new(test, mm);
+	struct mn_listener *stays = mn_listener_new(test, mm);
+	struct mn_listener *goes = mn_listener_new(test, mm);
 	int count = atomic_read(&mm->mm_count);
 
 	mmu_notifier_unregister(&goes->mn, mm);
-	expect_none(test);
+	mn_expect_no_report(test);
 	mmu_notifier_unregister(&goes->mn, mm);
-	expect_reports(test, MMU_NOTIFIER_NOT_SUBSCRIBED, 1);
+	mn_expect_reports(test, MMU_NOTIFIER_NOT_SUBSCRIBED, 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count - 1);
 	mmu_notifier_unregister(&stays->mn, mm);
 }
@@ -422,36 +290,36 @@ static void unregistered_twice(struct kunit *test)
 static void registered_twice(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct listener *listener = listener_new(test, mm);
-	struct listener *interval = interval_new(test, mm);
+	struct mn_listener *listener = mn_listener_new(test, mm);
+	struct mn_listener *interval = mn_interval_new(test, mm);
 
 	KUNIT_EXPECT_EQ(test, mmu_notifier_register(&listener->mn, mm), -EBUSY);
-	expect_reports(test, MMU_NOTIFIER_SUBSCRIBED_TWICE, 1);
+	mn_expect_reports(test, MMU_NOTIFIER_SUBSCRIBED_TWICE, 1);
 	KUNIT_EXPECT_EQ(test,
 			mmu_interval_notifier_insert(&interval->interval, mm,
-						     BASE, PAGE_SIZE,
-						     &interval_ops), -EBUSY);
-	expect_reports(test, MMU_NOTIFIER_SUBSCRIBED_TWICE, 1);
+						     mn_page(0), PAGE_SIZE,
+						     &mn_interval_ops), -EBUSY);
+	mn_expect_reports(test, MMU_NOTIFIER_SUBSCRIBED_TWICE, 1);
 
 	mmu_notifier_unregister(&listener->mn, mm);
 	mmu_interval_notifier_remove(&interval->interval);
 	KUNIT_EXPECT_EQ(test, mmu_notifier_register(&listener->mn, mm), 0);
 	mmu_notifier_unregister(&listener->mn, mm);
-	expect_none(test);
+	mn_expect_no_report(test);
 }
 
-static void register_other(struct listener *listener)
+static void register_other(struct mn_listener *listener)
 {
 	listener->ret = mmu_notifier_register(&listener->other->mn,
 					      listener->mm);
 }
 
-static void unregister_other(struct listener *listener)
+static void unregister_other(struct mn_listener *listener)
 {
 	mmu_notifier_unregister(&listener->other->mn, listener->mm);
 }
 
-static void remove_other(struct listener *listener)
+static void remove_other(struct mn_listener *listener)
 {
 	mmu_interval_notifier_remove(&listener->other->interval);
 }
@@ -459,42 +327,121 @@ static void remove_other(struct listener *listener)
 static void register_in_callback(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct listener *listener = listener_new(test, mm);
-	struct listener *other = mn_test_alloc(test, sizeof(*other));
+	struct mn_listener *listener = mn_listener_new(test, mm);
+	struct mn_listener *other = mn_test_alloc(test, sizeof(*other));
 
-	other->mn.ops = &listener_ops;
+	other->mn.ops = &mn_listener_ops;
 	listener->other = other;
 	listener->in_callback = register_other;
-	invalidate(mm);
-	expect_reports(test, MMU_NOTIFIER_CHANGED_INSIDE, 1);
+	mn_invalidate(mm);
+	mn_expect_reports(test, MMU_NOTIFIER_CHANGED_INSIDE, 1);
 	KUNIT_EXPECT_EQ(test, listener->ret, -EDEADLK);
 
 	KUNIT_EXPECT_EQ(test, mmu_notifier_register(&other->mn, mm), 0);
 	mmu_notifier_unregister(&other->mn, mm);
 	mmu_notifier_unregister(&listener->mn, mm);
-	expect_none(test);
+	mn_expect_no_report(test);
 }
 
 static void unregister_in_callback(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct listener *listener = listener_new(test, mm);
-	struct listener *interval = interval_new(test, mm);
+	struct mn_listener *listener = mn_listener_new(test, mm);
+	struct mn_listener *interval = mn_interval_new(test, mm);
 
 	listener->in_callback = unregister_other;
 	listener->other = listener;
-	invalidate(mm);
-	expect_reports(test, MMU_NOTIFIER_CHANGED_INSIDE, 1);
+	mn_invalidate(mm);
+	mn_expect_reports(test, MMU_NOTIFIER_CHANGED_INSIDE, 1);
 	KUNIT_EXPECT_EQ(test, listener->ends, 1);
 
 	listener->in_callback = remove_other;
 	listener->other = interval;
-	invalidate(mm);
-	expect_reports(test, MMU_NOTIFIER_CHANGED_INSIDE, 1);
+	mn_invalidate(mm);
+	mn_expect_reports(test, MMU_NOTIFIER_CHANGED_INSIDE, 1);
 
 	mmu_notifier_unregister(&listener->mn, mm);
 	mmu_interval_notifier_remove(&interval->interval);
-	expect_none(test);
+	mn_expect_no_report(test);
+}
+
+/* lockdep would complain as well: exit_mmap() takes mmap_lock */
+static void mmput_inside(struct mn_listener *listener)
+{
+	lockdep_off();
+	mmput(listener->mm);
+	lockdep_on();
+}
+
+static void mmput_async_inside(struct mn_listener *listener)
+{
+	mmput_async(listener->mm);
+}
+
+/* An mm with one reference, which is left to the caller */
+static struct mm_struct *last_reference(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+
+	mmget(mm);
+	mn_test_mm_exit(test, mm);
+	return mm;
+}
+
+static void expect_exit_reported(struct kunit *test, struct mn_listener *calls,
+				 struct mm_struct *mm)
+{
+	struct mm_struct *exits = mn_test_mm(test);
+	struct mn_listener *released;
+
+	calls->in_callback = mmput_inside;
+
+	/* not the last reference */
+	calls->mm = exits;
+	mmget(exits);
+	mn_invalidate(mm);
+	KUNIT_EXPECT_EQ(test, atomic_read(&exits->mm_users), 1);
+	mn_expect_no_report(test);
+
+	/* the last one, of an mm without subscribers */
+	mmget(exits);
+	mn_test_mm_exit(test, exits);
+	mn_invalidate(mm);
+	KUNIT_EXPECT_EQ(test, atomic_read(&exits->mm_users), 0);
+	mn_expect_reports(test, MMU_NOTIFIER_EXIT_INSIDE, 1);
+
+	/* and of an mm with one */
+	calls->mm = last_reference(test);
+	released = mn_listener_new(test, calls->mm);
+	mn_invalidate(mm);
+	KUNIT_EXPECT_EQ(test, released->releases, 1);
+	mn_expect_reports(test, MMU_NOTIFIER_EXIT_INSIDE, 1);
+	mmu_notifier_unregister(&released->mn, calls->mm);
+
+	/* somebody else drops it */
+	calls->in_callback = mmput_async_inside;
+	calls->mm = last_reference(test);
+	mn_invalidate(mm);
+	flush_work(&calls->mm->async_put_work);
+	KUNIT_EXPECT_EQ(test, atomic_read(&calls->mm->mm_users), 0);
+	mn_expect_no_report(test);
+
+	calls->in_callback = NULL;
+}
+
+static void exit_in_callback(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_listener *listener = mn_listener_new(test, mm);
+	struct mn_listener *interval = mn_interval_new(test, mm);
+
+	expect_exit_reported(test, listener, mm);
+	expect_exit_reported(test, interval, mm);
+
+	mmu_notifier_unregister(&listener->mn, mm);
+	mmu_interval_notifier_remove(&interval->interval);
+	mmput(last_reference(test));
+	mn_expect_no_report(test);
 }
 
 /* --- hooks ---------------------------------------------------------------- */
@@ -508,20 +455,20 @@ static void name_of(const struct mmu_notifier_hook *hook, char *name,
 static void suppressed_range(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct listener *listener = listener_new(test, mm);
-	struct listener *interval = interval_new(test, mm);
+	struct mn_listener *listener = mn_listener_new(test, mm);
+	struct mn_listener *interval = mn_interval_new(test, mm);
 	struct mmu_notifier_range range;
 	unsigned long hits;
 	char name[100];
 
-	range_init(&range, mm);
+	mn_range_init(&range, mm);
 	name_of(range.debug.hook, name, sizeof(name));
 	hits = range.debug.hook->hits;
 
 	KUNIT_EXPECT_EQ(test, mmu_notifier_suppress("no_such_hook"), -ENOENT);
 	KUNIT_EXPECT_EQ(test, mmu_notifier_suppress(name), 0);
-	invalidate(mm);
-	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm), 0);
+	mn_invalidate(mm);
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
 	KUNIT_EXPECT_EQ(test, mmu_notifier_suppress("no_such_hook"), -ENOENT);
 	KUNIT_EXPECT_TRUE(test, range.debug.hook->suppressed);
 	KUNIT_EXPECT_EQ(test, listener->starts, 0);
@@ -530,25 +477,25 @@ static void suppressed_range(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, range.debug.hook->hits, hits + 2);
 
 	KUNIT_EXPECT_EQ(test, mmu_notifier_suppress(""), 0);
-	invalidate(mm);
+	mn_invalidate(mm);
 	KUNIT_EXPECT_EQ(test, listener->starts, 1);
 	KUNIT_EXPECT_EQ(test, listener->ends, 1);
 	KUNIT_EXPECT_EQ(test, interval->starts, 1);
 
 	mmu_notifier_unregister(&listener->mn, mm);
 	mmu_interval_notifier_remove(&interval->interval);
-	expect_none(test);
+	mn_expect_no_report(test);
 }
 
 /* A range that began with its hook on ends so, and the other way around */
 static void suppressed_in_between(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct listener *listener = listener_new(test, mm);
+	struct mn_listener *listener = mn_listener_new(test, mm);
 	struct mmu_notifier_range range;
 	char name[100];
 
-	range_init(&range, mm);
+	mn_range_init(&range, mm);
 	name_of(range.debug.hook, name, sizeof(name));
 	mmu_notifier_invalidate_range_start(&range);
 	KUNIT_EXPECT_EQ(test, mmu_notifier_suppress(name), 0);
@@ -556,7 +503,7 @@ static void suppressed_in_between(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, listener->starts, 1);
 	KUNIT_EXPECT_EQ(test, listener->ends, 1);
 
-	range_init(&range, mm);
+	mn_range_init(&range, mm);
 	mmu_notifier_invalidate_range_start(&range);
 	KUNIT_EXPECT_EQ(test, mmu_notifier_suppress(""), 0);
 	mmu_notifier_invalidate_range_end(&range);
@@ -564,7 +511,7 @@ static void suppressed_in_between(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, listener->ends, 1);
 
 	mmu_notifier_unregister(&listener->mn, mm);
-	expect_none(test);
+	mn_expect_no_report(test);
 }
 
 static struct kunit_case mmu_notifier_debug_cases[] = {
@@ -584,6 +531,7 @@ static struct kunit_case mmu_notifier_debug_cases[] = {
 	KUNIT_CASE(registered_twice),
 	KUNIT_CASE(register_in_callback),
 	KUNIT_CASE(unregister_in_callback),
+	KUNIT_CASE(exit_in_callback),
 	KUNIT_CASE(suppressed_range),
 	KUNIT_CASE(suppressed_in_between),
 	{ }

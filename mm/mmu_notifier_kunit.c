@@ -16,206 +16,20 @@
 
 #include <linux/atomic.h>
 #include <linux/err.h>
-#include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
-#include <linux/panic.h>
 #include <linux/rmap.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
-#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
-#include <kunit/static_stub.h>
 #include <kunit/test.h>
 
-#include "mmu_notifier_internal.h"
 #include "mmu_notifier_kunit.h"
 
 #define BASE	(16UL * PAGE_SIZE)
 #define page_at(n)	(BASE + (n) * PAGE_SIZE)
-
-/* ---------------------- what both suites are made of ---------------------- */
-
-/*
- * A thread did not come back. What it may still touch stays allocated, and no
- * test starts any more.
- */
-static bool thread_lost;
-
-int mn_test_init(struct kunit *test)
-{
-	if (!thread_lost)
-		return 0;
-	kunit_err(test, "a thread of an earlier test never came back\n");
-	return -EBUSY;
-}
-
-bool mn_test_lost(void)
-{
-	return thread_lost;
-}
-
-/* Only for setting up: a test that can't has nothing to undo by hand */
-void mn_test_defer(struct kunit *test, kunit_action_t *action, void *ctx)
-{
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, action, ctx), 0);
-}
-
-static void free_unless_lost(void *data)
-{
-	if (!thread_lost)
-		kfree(data);
-}
-
-void *mn_test_alloc(struct kunit *test, size_t size)
-{
-	void *data = kzalloc(size, GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, data);
-	mn_test_defer(test, free_unless_lost, data);
-	return data;
-}
-
-static void mm_drop(void *data)
-{
-	if (!thread_lost)
-		mmdrop(data);
-}
-
-static void mm_exit(void *data)
-{
-	if (!thread_lost)
-		mmput(data);
-}
-
-/* An empty address space that can be looked at even after it has exited */
-struct mm_struct *mn_test_mm(struct kunit *test)
-{
-	struct mm_struct *mm = mm_alloc();
-
-	KUNIT_ASSERT_NOT_NULL(test, mm);
-	mmgrab(mm);
-	mn_test_defer(test, mm_drop, mm);
-	mn_test_defer(test, mm_exit, mm);
-	return mm;
-}
-
-/* The last user goes */
-void mn_test_mm_exit(struct kunit *test, struct mm_struct *mm)
-{
-	kunit_release_action(test, mm_exit, mm);
-}
-
-static int insert_vma(struct mm_struct *mm, struct vm_area_struct *vma,
-		      struct file *file)
-{
-	int ret;
-
-	mmap_write_lock(mm);
-	if (file) {
-		vma->vm_file = get_file(file);
-		ret = call_mmap(file, vma) ?: insert_vm_struct(mm, vma);
-	} else {
-		vma_set_anonymous(vma);
-		ret = insert_vm_struct(mm, vma) ?: anon_vma_prepare(vma);
-	}
-	mmap_write_unlock(mm);
-	return ret;
-}
-
-/* One page at @start, private: of @file or, if NULL, anonymous */
-struct vm_area_struct *mn_test_vma(struct kunit *test, struct mm_struct *mm,
-				   unsigned long start, struct file *file)
-{
-	struct vm_area_struct *vma = vm_area_alloc(mm);
-
-	KUNIT_ASSERT_NOT_NULL(test, vma);
-	vma->vm_start = start;
-	vma->vm_end = start + PAGE_SIZE;
-	vm_flags_init(vma, VM_READ | VM_MAYREAD | VM_MIXEDMAP);
-	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
-	KUNIT_ASSERT_EQ(test, insert_vma(mm, vma, file), 0);
-	return vma;
-}
-
-struct mn_gate *mn_gate_alloc(struct kunit *test)
-{
-	struct mn_gate *gate = mn_test_alloc(test, sizeof(*gate));
-
-	init_completion(&gate->reached);
-	init_completion(&gate->resume);
-	return gate;
-}
-
-void mn_gate_pass(struct mn_gate *gate)
-{
-	if (!gate)
-		return;
-	complete_all(&gate->reached);
-	wait_for_completion(&gate->resume);
-}
-
-bool mn_gate_reached(struct mn_gate *gate)
-{
-	return wait_for_completion_timeout(&gate->reached, MN_DEADLOCK);
-}
-
-/* Once open, a gate stays open */
-void mn_gate_open(struct mn_gate *gate)
-{
-	complete_all(&gate->resume);
-}
-
-static int thread_main(void *data)
-{
-	struct mn_thread *thread = data;
-
-	thread->fn(thread->data);
-	complete_all(&thread->done);
-	return 0;
-}
-
-static void thread_cleanup(void *data)
-{
-	mn_thread_join(data);
-}
-
-struct mn_thread *mn_thread_run(struct kunit *test, void (*fn)(void *data),
-				void *data)
-{
-	struct mn_thread *thread = mn_test_alloc(test, sizeof(*thread));
-	struct task_struct *task;
-
-	init_completion(&thread->done);
-	thread->fn = fn;
-	thread->data = data;
-	task = kthread_run(thread_main, thread, "mn_kunit");
-	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
-	mn_test_defer(test, thread_cleanup, thread);
-	return thread;
-}
-
-/* Asked of a thread that must still be blocked */
-bool mn_thread_returned(struct mn_thread *thread)
-{
-	return wait_for_completion_timeout(&thread->done, MN_CHANCE);
-}
-
-bool mn_thread_join(struct mn_thread *thread)
-{
-	if (thread->joined)
-		return true;
-	if (thread_lost)
-		return false;
-	thread->joined = wait_for_completion_timeout(&thread->done,
-						     MN_DEADLOCK);
-	thread_lost = !thread->joined;
-	return thread->joined;
-}
 
 /* ------------------------------ subscribers ------------------------------- */
 
@@ -413,7 +227,7 @@ static void sub_cleanup(void *data)
 {
 	struct subscriber *sub = data;
 
-	if (!thread_lost)
+	if (!mn_test_lost())
 		mmu_notifier_unregister(&sub->mn, sub->mn.mm);
 }
 
@@ -780,202 +594,6 @@ static void missing_ops(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_calls(end), 2);
 }
 
-/* For what must fail: leaves nothing behind if it does not */
-static int try_register(struct subscriber *sub, struct mm_struct *mm)
-{
-	int ret = mmu_notifier_register(&sub->mn, mm);
-
-	if (!ret)
-		mmu_notifier_unregister(&sub->mn, mm);
-	return ret;
-}
-
-/*
- * A secondary MMU either has page tables of its own or walks those of the CPU.
- * The kernel warns of one that says both; the harness expects that warning
- * here, once.
- */
-static void both_kinds_refused(struct kunit *test)
-{
-	static const struct mmu_notifier_ops start_and_tlbs = {
-		.invalidate_range_start		= sub_start,
-		.arch_invalidate_secondary_tlbs	= sub_tlbs,
-	};
-	static const struct mmu_notifier_ops end_and_tlbs = {
-		.invalidate_range_end		= sub_end,
-		.arch_invalidate_secondary_tlbs	= sub_tlbs,
-	};
-	struct mm_struct *mm = mn_test_mm(test);
-	int count = atomic_read(&mm->mm_count);
-	struct subscriber *sub;
-
-	kunit_info(test, "a warning is expected here\n");
-	sub = sub_alloc(test, &start_and_tlbs);
-	KUNIT_EXPECT_EQ(test, try_register(sub, mm), -EINVAL);
-	KUNIT_EXPECT_TRUE(test, test_taint(TAINT_WARN));
-
-	sub = sub_alloc(test, &end_and_tlbs);
-	KUNIT_EXPECT_EQ(test, try_register(sub, mm), -EINVAL);
-
-	KUNIT_EXPECT_FALSE(test, mm_has_notifiers(mm));
-	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
-}
-
-/* ------------------------- failing registrations -------------------------- */
-
-static struct mmu_notifier_subscriptions *no_memory(struct mm_struct *mm)
-{
-	return NULL;
-}
-
-static bool never_invalidated(struct mmu_interval_notifier *interval,
-			      const struct mmu_notifier_range *range,
-			      unsigned long cur_seq)
-{
-	return true;
-}
-
-static const struct mmu_interval_notifier_ops never_ops = {
-	.invalidate	= never_invalidated,
-};
-
-/* Each of the ways to subscribe, tried for its error */
-struct attempt {
-	struct mm_struct *mm;
-	struct subscriber *sub;
-	struct mmu_interval_notifier interval;
-	int registered;
-	int got;
-	int inserted;
-};
-
-static void try_all(struct attempt *try)
-{
-	struct mmu_notifier *mn;
-
-	try->registered = try_register(try->sub, try->mm);
-
-	mn = mmu_notifier_get(&kept_ops, try->mm);
-	try->got = PTR_ERR_OR_ZERO(mn);
-	if (!try->got)
-		mmu_notifier_put(mn);
-
-	try->inserted = mmu_interval_notifier_insert(&try->interval, try->mm,
-						     page_at(0), PAGE_SIZE,
-						     &never_ops);
-	if (!try->inserted)
-		mmu_interval_notifier_remove(&try->interval);
-}
-
-static void try_with_signal(void *data)
-{
-	allow_signal(SIGUSR1);
-	send_sig(SIGUSR1, current, 1);
-	try_all(data);
-	flush_signals(current);
-}
-
-static struct attempt *attempt_alloc(struct kunit *test, struct mm_struct *mm,
-				     struct subscriber *sub)
-{
-	struct attempt *try = mn_test_alloc(test, sizeof(*try));
-
-	try->mm = mm;
-	try->sub = sub;
-	return try;
-}
-
-static void expect_all_failed(struct kunit *test, struct attempt *try,
-			      int error)
-{
-	KUNIT_EXPECT_EQ(test, try->registered, error);
-	KUNIT_EXPECT_EQ(test, try->got, error);
-	KUNIT_EXPECT_EQ(test, try->inserted, error);
-	KUNIT_EXPECT_EQ(test, nr_calls(try->sub), 0);
-	/* what get had allocated is freed */
-	mmu_notifier_synchronize();
-	KUNIT_EXPECT_EQ(test, atomic_read(&kept.frees), kept.allocs);
-}
-
-/* The state of @mm if nothing was ever registered there */
-static void expect_untouched(struct kunit *test, struct mm_struct *mm,
-			     int count)
-{
-	bool unlocked = mmap_read_trylock(mm);
-
-	KUNIT_EXPECT_TRUE(test, unlocked);
-	if (unlocked)
-		mmap_read_unlock(mm);
-	KUNIT_EXPECT_FALSE(test, mm_has_notifiers(mm));
-	KUNIT_EXPECT_NULL(test, mm->notifier_subscriptions);
-	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
-}
-
-static void no_memory_to_register(struct kunit *test)
-{
-	struct mm_struct *mm = mn_test_mm(test);
-	int count = atomic_read(&mm->mm_count);
-	struct subscriber *sub = sub_alloc(test, &pages_ops);
-	struct attempt *try = attempt_alloc(test, mm, sub);
-
-	kunit_activate_static_stub(test, mmu_notifier_subscriptions_alloc,
-				   no_memory);
-	try_all(try);
-	expect_all_failed(test, try, -ENOMEM);
-	KUNIT_EXPECT_EQ(test, kept.allocs, 1);
-	expect_untouched(test, mm, count);
-
-	kunit_deactivate_static_stub(test, mmu_notifier_subscriptions_alloc);
-	sub_register(test, sub, mm);
-	invalidate(mm, 0, 1);
-	KUNIT_EXPECT_EQ(test, sub->calls[START], 1);
-}
-
-static void expect_interrupted(struct kunit *test, struct mm_struct *mm,
-			       struct subscriber *sub)
-{
-	struct attempt *try = attempt_alloc(test, mm, sub);
-	struct mn_thread *thread = mn_thread_run(test, try_with_signal, try);
-
-	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
-	expect_all_failed(test, try, -EINTR);
-}
-
-/*
- * Taking all locks of a large address space takes long, so a signal ends it.
- * Then nothing has changed, and no lock is left held.
- */
-static void signal_during_register(struct kunit *test)
-{
-	struct mm_struct *mm = mn_test_mm(test);
-	int count = atomic_read(&mm->mm_count);
-	struct subscriber *sub = sub_alloc(test, &pages_ops);
-	struct subscriber *first;
-	struct vm_area_struct *vma;
-	bool unlocked;
-
-	vma = mn_test_vma(test, mm, page_at(0), NULL);
-	expect_interrupted(test, mm, sub);
-	expect_untouched(test, mm, count);
-	KUNIT_EXPECT_EQ(test, kept.allocs, 1);
-	unlocked = anon_vma_trylock_write(vma->anon_vma);
-	KUNIT_EXPECT_TRUE(test, unlocked);
-	if (unlocked)
-		anon_vma_unlock_write(vma->anon_vma);
-
-	first = sub_new(test, mm, &pages_ops);
-	expect_interrupted(test, mm, sub);
-	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count + 1);
-	invalidate(mm, 0, 1);
-	KUNIT_EXPECT_EQ(test, first->calls[START], 1);
-	KUNIT_EXPECT_EQ(test, nr_calls(sub), 0);
-
-	sub_register(test, sub, mm);
-	invalidate(mm, 0, 1);
-	KUNIT_EXPECT_EQ(test, first->calls[START], 2);
-	KUNIT_EXPECT_EQ(test, sub->calls[START], 1);
-}
-
 /* ------------------------------ get and put ------------------------------- */
 
 static void get_shares(struct kunit *test)
@@ -1163,7 +781,7 @@ static void register_put(struct kunit *test)
 
 static void free_page_of(void *data)
 {
-	if (!thread_lost)
+	if (!mn_test_lost())
 		put_page(data);
 }
 
@@ -1793,20 +1411,9 @@ static void register_waits_for_anon_vma(struct kunit *test)
 	expect_register_waits(test, NULL, lock_anon_vma, unlock_anon_vma);
 }
 
-static void put_file(void *data)
-{
-	if (!thread_lost)
-		fput(data);
-}
-
 static void register_waits_for_i_mmap(struct kunit *test)
 {
-	struct file *file = shmem_file_setup("mmu_notifier_kunit", PAGE_SIZE,
-					     VM_NORESERVE);
-
-	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
-	mn_test_defer(test, put_file, file);
-	expect_register_waits(test, file, lock_file, unlock_file);
+	expect_register_waits(test, mn_test_file(test), lock_file, unlock_file);
 }
 
 /* ----------------------------- two mms apart ------------------------------ */
@@ -1997,9 +1604,6 @@ static struct kunit_case mmu_notifier_cases[] = {
 	KUNIT_CASE(unregister_one_of_three),
 	KUNIT_CASE(unregister_by_kind),
 	KUNIT_CASE(missing_ops),
-	KUNIT_CASE(both_kinds_refused),
-	KUNIT_CASE(no_memory_to_register),
-	KUNIT_CASE(signal_during_register),
 	KUNIT_CASE(get_shares),
 	KUNIT_CASE(get_tells_apart),
 	KUNIT_CASE(get_locked),

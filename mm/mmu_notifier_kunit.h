@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the KUnit suites for MMU notifiers share: address spaces to register
- * in, threads that can be waited for without hanging the suite, and gates
- * that hold a callback where the test wants it.
+ * in, threads that can be waited for without hanging the suite, gates that
+ * hold a callback where the test wants it, a subscriber of both kinds, and the
+ * reports of the core, which come to the test instead of the kernel log.
  */
 #ifndef _MM_MMU_NOTIFIER_KUNIT_H
 #define _MM_MMU_NOTIFIER_KUNIT_H
@@ -27,6 +28,9 @@
  */
 #define MN_CHANCE	max(HZ / 20, 2)
 
+/* The address of page @n of those that the tests subscribe to and invalidate */
+#define mn_page(n)	((16UL + (n)) * PAGE_SIZE)
+
 /* A point that callbacks reach, and leave when the test lets them */
 struct mn_gate {
 	struct completion reached;
@@ -37,8 +41,31 @@ struct mn_thread {
 	struct completion done;
 	void (*fn)(void *data);
 	void *data;
+	struct task_struct *task;
 	bool joined;
 };
+
+/* Can subscribe in both ways, and does in its callback what it is told to */
+struct mn_listener {
+	struct mmu_notifier mn;
+	struct mmu_interval_notifier interval;
+
+	/* what to do when notified of a start */
+	struct mn_gate *gate;
+	void (*in_callback)(struct mn_listener *listener);
+	/* for in_callback() */
+	struct mn_listener *other;
+	struct mm_struct *mm;
+	int ret;
+
+	/* what happened */
+	unsigned int starts;
+	unsigned int ends;
+	unsigned int releases;
+};
+
+extern const struct mmu_notifier_ops mn_listener_ops;
+extern const struct mmu_interval_notifier_ops mn_interval_ops;
 
 int mn_test_init(struct kunit *test);
 void *mn_test_alloc(struct kunit *test, size_t size);
@@ -50,6 +77,7 @@ struct mm_struct *mn_test_mm(struct kunit *test);
 void mn_test_mm_exit(struct kunit *test, struct mm_struct *mm);
 struct vm_area_struct *mn_test_vma(struct kunit *test, struct mm_struct *mm,
 				   unsigned long start, struct file *file);
+struct file *mn_test_file(struct kunit *test);
 
 struct mn_gate *mn_gate_alloc(struct kunit *test);
 void mn_gate_pass(struct mn_gate *gate);
@@ -59,6 +87,23 @@ void mn_gate_open(struct mn_gate *gate);
 struct mn_thread *mn_thread_run(struct kunit *test, void (*fn)(void *data),
 				void *data);
 bool mn_thread_returned(struct mn_thread *thread);
+bool mn_thread_completed(struct mn_thread *thread);
 bool mn_thread_join(struct mn_thread *thread);
+
+struct mn_listener *mn_listener_alloc(struct kunit *test);
+struct mn_listener *mn_listener_new(struct kunit *test, struct mm_struct *mm);
+struct mn_listener *mn_interval_new(struct kunit *test, struct mm_struct *mm);
+int mn_interval_insert(struct mn_listener *listener, struct mm_struct *mm);
+
+void mn_range_init(struct mmu_notifier_range *range, struct mm_struct *mm);
+void mn_invalidate(struct mm_struct *mm);
+int mn_invalidate_nonblock(struct mm_struct *mm);
+
+void mn_reports_init(struct kunit *test);
+void mn_expect_reports(struct kunit *test, enum mmu_notifier_fault fault,
+		       unsigned int n);
+void mn_expect_no_report(struct kunit *test);
+void mn_expect_culprit(struct kunit *test, enum mmu_notifier_fault fault,
+		       const void *culprit);
 
 #endif /* _MM_MMU_NOTIFIER_KUNIT_H */
