@@ -403,11 +403,12 @@ static bool attach_to_open(struct mm_struct *mm, struct insertion *insertion)
 	return open;
 }
 
-static int insert_interval(struct mmu_interval_notifier *sub,
-			   struct mm_struct *mm, unsigned long start,
-			   unsigned long length,
-			   const struct mmu_interval_notifier_ops *ops,
-			   bool mmap_locked)
+/* Not inlined: the warning is one, and not one for each caller. */
+static noinline int insert_interval(struct mmu_interval_notifier *sub,
+				    struct mm_struct *mm, unsigned long start,
+				    unsigned long length,
+				    const struct mmu_interval_notifier_ops *ops,
+				    bool mmap_locked)
 {
 	struct insertion insertion = {
 		.sub = sub,

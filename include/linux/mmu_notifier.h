@@ -577,7 +577,6 @@ mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
 /* exit_mmap(), before it unmaps anything */
 static inline void mmu_notifier_release(struct mm_struct *mm)
 {
-	mmu_notifier_debug_exit();
 	if (mm_has_notifiers(mm))
 		__mmu_notifier_release(mm);
 }
@@ -738,6 +737,7 @@ mmu_interval_check_retry(struct mmu_interval_notifier *interval_sub,
 ({									\
 	struct mm_struct *__mm = (mm);					\
 									\
+	mmu_notifier_debug_exit();					\
 	if (__mmu_notifier_tell("release", __mm))			\
 		mmu_notifier_release(__mm);				\
 })

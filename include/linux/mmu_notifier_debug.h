@@ -150,10 +150,6 @@ static inline bool mmu_notifier_debug_end(struct mmu_notifier_range *range)
 	return true;
 }
 
-static inline void mmu_notifier_debug_exit(void)
-{
-}
-
 static inline void mmu_notifier_debug_mm_freed(struct mm_struct *mm)
 {
 }

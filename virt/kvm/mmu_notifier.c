@@ -37,7 +37,7 @@ static bool hva_in_range(const struct kvm_mn_range *range, unsigned long hva)
 	return range->start <= hva && hva < range->end;
 }
 
-static void add_range(struct kvm *kvm, unsigned long start, unsigned long end)
+static void range_began(struct kvm *kvm, unsigned long start, unsigned long end)
 {
 	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
 	struct kvm_mn_range *others = &ranges->others;
@@ -61,7 +61,7 @@ static void add_range(struct kvm *kvm, unsigned long start, unsigned long end)
 }
 
 /* Two ranges with the same bounds may stand for one another. */
-static void remove_range(struct kvm *kvm, unsigned long start, unsigned long end)
+static void range_ended(struct kvm *kvm, unsigned long start, unsigned long end)
 {
 	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
 	unsigned int i;
@@ -377,7 +377,7 @@ static int kvm_mn_range_start(struct mmu_notifier *mn,
 	 * end of the invalidation wouldn't pair.
 	 */
 	spin_lock(&kvm->mn_lock);
-	add_range(kvm, range->start, range->end);
+	range_began(kvm, range->start, range->end);
 	spin_unlock(&kvm->mn_lock);
 
 	/* In front of mmu_lock, so that the caches' locks don't nest in it. */
@@ -406,7 +406,7 @@ static void kvm_mn_range_end(struct mmu_notifier *mn,
 	srcu_read_unlock(&kvm->srcu, idx);
 
 	spin_lock(&kvm->mn_lock);
-	remove_range(kvm, range->start, range->end);
+	range_ended(kvm, range->start, range->end);
 	last = !kvm->mn_ranges.nr;
 	/*
 	 * Needs no barrier: who has found the range running has queued before,
