@@ -4,7 +4,11 @@
 # check.sh [NAME...]: the static checks, all of them or those named.  Prints
 # "ok NAME" or "FAIL NAME (log)" for each and exits with 1 if any failed.
 #
+#	layout		every file of the project has its place
 #	cocci		every semantic patch of the project can be read
+#	rules		a semantic patch or line edit that doesn't fit is an error
+#	front-door	make, as a new user may call it
+#	faults		the checks below can fail, but for those that compile
 #	base		the base has nothing left of MMU notifiers
 #	parity		what notified in the pristine kernel still does, alike
 #	checkpatch	every patch passes checkpatch --strict
@@ -17,7 +21,9 @@
 
 . "$(dirname "$0")/lib.sh"
 
-checks='cocci base parity checkpatch kernel-doc consumers warnings'
+# Those of the project itself, and those of the tree that it makes
+harness_checks='layout cocci rules front-door'
+checks="$harness_checks faults base parity checkpatch kernel-doc consumers warnings"
 here=$top/harness/check
 passed=$build/check/passed
 
@@ -25,7 +31,8 @@ passed=$build/check/passed
 inputs() {
 	{
 		case $1 in
-		cocci)	;;
+		layout|cocci|rules|front-door) ;;
+		faults) git -C "$linux" rev-parse pristine ;;
 		base)	git -C "$linux" rev-parse base ;;
 		*)	git -C "$linux" rev-parse pristine base series ;;
 		esac
@@ -35,9 +42,17 @@ inputs() {
 		cd "$top"
 		find harness/check harness/check.sh harness/lib.sh Kconfig \
 			harness/config -type f | sort | xargs cat
-		[ "$1" != cocci ] ||
-			find . -path ./build -prune -o -path ./.git -prune -o \
-				-name '*.cocci' -print | sort | xargs cat
+		case $1 in
+		layout)	project_files
+			project_files | xargs cat ;;
+		cocci)	find . -path ./build -prune -o -path ./.git -prune -o \
+				-name '*.cocci' -print | sort | xargs cat ;;
+		rules|front-door)
+			for tool in bash make git tar awk; do
+				$tool --version
+			done
+			cat Makefile harness/*.* ;;
+		esac
 	} 2>&1 | sha256sum
 }
 
@@ -45,8 +60,8 @@ run() {
 	case $1 in
 	base)	"$here/base.sh" "$linux" base ;;
 	parity)	"$here/parity.sh" "$linux" pristine series ;;
-	cocci|consumers) "$here/$1.sh" ;;
-	*)	"$here/$1.sh" "$linux" ;;
+	checkpatch|kernel-doc|warnings) "$here/$1.sh" "$linux" ;;
+	*)	"$here/$1.sh" ;;
 	esac
 }
 
@@ -63,20 +78,26 @@ check() {
 		echo "$key" >"$passed/$name"
 		echo "ok $name: $(tail -n 1 "$logs/check-$name.log")"
 	else
+		grep -a '^FAIL ' "$logs/check-$name.log" >&2 || true
 		echo "FAIL $name ($logs/check-$name.log)"
 		return 1
 	fi
 }
 
-for name; do
+read -ra names <<<"${*:-$checks}"
+for name in "${names[@]}"; do
 	[[ " $checks " == *" $name "* ]] || die "no check $name; there are: $checks"
 done
 
-"$top/harness/setup.sh"
-"$top/harness/tree.sh"
+"$top/harness/setup.sh" tree kernel check
+for name in "${names[@]}"; do
+	[[ " $harness_checks " != *" $name "* ]] || continue
+	"$top/harness/tree.sh"
+	break
+done
 mkdir -p "$passed"
 failed=0
-for name in ${*:-$checks}; do
+for name in "${names[@]}"; do
 	check "$name" || failed=1
 done
 exit $failed

@@ -11,18 +11,51 @@ set -eu -o pipefail
 umask 022
 export LC_ALL=C
 
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=${BUILD:-$top/build}
+build=$(realpath -ms -- "${BUILD:-$top/build}")
 linux=$build/linux
 logs=$build/logs
 jobs=${JOBS:-$(nproc)}
-mkdir -p "$build" "$logs" || exit 1
+# The kernel to start from, unless LINUX names another
+debian=/usr/src/linux-source-6.12.tar.xz
 
 # What is compiled for the first time is preprocessed once, not twice.
 export CCACHE_DEPEND=1
+# Other scripts may be in other directories.
+export BUILD=$build
+# Variables given to our make are not meant for the kernel's.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES
 
-say() { printf '%s\n' "$*" >&2; }
-die() { say "error: $*"; exit 1; }
+# The file that marks a directory as a build directory of this project
+marker=.mmu-notifier-build
+
+# ours DIR: was this build directory made here?  Those that were made before there
+# was a marker are told by what is in them.
+ours() {
+	[ -e "$1/$marker" ] || { [ -d "$1/logs" ] && [ -f "$1/tree.state" ]; }
+}
+
+# use_build: makes the build directory, or takes an empty one
+use_build() {
+	local files
+	[[ $build != *[[:space:]:]* ]] ||
+		die "BUILD: '$build' has a blank or a colon, which no kernel build takes"
+	[ ! -d "${LINUX:-}" ] || [[ $build/ != "$(realpath -s -- "$LINUX")"/* ]] ||
+		die "BUILD: $build is in LINUX, which is only read"
+	mkdir -p "$build" 2>/dev/null && [ -w "$build" ] ||
+		die "BUILD: can't write to $build"
+	files=$(ls -A -I lost+found "$build")
+	[ -z "$files" ] || ours "$build" ||
+		die "BUILD: $build has other files in it: name a new directory"
+	mkdir -p "$logs" && : >>"$build/$marker" || exit 1
+}
+
+[[ $jobs =~ ^[1-9][0-9]{0,4}$ ]] || die "JOBS: '$jobs' is not a number of jobs"
+# A script that only removes the build directory says so.
+[ -n "${no_build:-}" ] || use_build
 
 # kernel_make SOURCE OUTPUT ARGUMENT...: make in a kernel tree
 # Nothing of where and when it was built goes into the objects, so that ccache
@@ -34,6 +67,41 @@ kernel_make() {
 	KBUILD_BUILD_VERSION=1 \
 	make -C "$1" O="$2" ARCH=x86_64 CC="ccache gcc" HOSTCC="ccache gcc" \
 		LOCALVERSION= "${@:3}"
+}
+
+author='MMU notifier maintainers <mmu-notifier@kernel.example>'
+
+# fixed_git: from here on, what git writes depends neither on who runs it nor when
+fixed_git() {
+	export GIT_AUTHOR_NAME=${author% <*} GIT_COMMITTER_NAME=${author% <*}
+	export GIT_AUTHOR_EMAIL=mmu-notifier@kernel.example
+	export GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
+	export GIT_AUTHOR_DATE='1700000000 +0000'
+	export GIT_COMMITTER_DATE=$GIT_AUTHOR_DATE
+	export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
+}
+
+hash() { sha256sum | cut -d ' ' -f 1; }
+
+# project_files: the files of the project: in a git tree those that are tracked
+project_files() {
+	if [ -e "$top/.git" ]; then
+		git -c safe.directory='*' -C "$top" ls-files
+	else
+		find "$top" -path "$build" -prune -o -path "$top/build" -prune -o \
+			-type f -printf '%P\n'
+	fi | sort | while read -r file; do
+		[ ! -e "$top/$file" ] || echo "$file"
+	done
+}
+
+# files_of PATCH...: the files that patches of series/ are made of: "A", or "A -> B"
+# for one that goes to another path
+files_of() {
+	awk '
+		FNR == 1 { files = 0 }
+		files && /^[^#]/
+		/^Files:$/ { files = 1 }' "$@"
 }
 
 # show_step NAME SECONDS TEXT: one progress line
@@ -85,7 +153,7 @@ bad="$bad|kthread starved|general protection|[Uu]nable to handle|segfault"
 bad="$bad|refcount_t:|list_(add|del) corruption|I/O error|Out of memory|oom-kill"
 
 # unexpected: standard input without the lines that belong to what a test has
-# announced: the killing of a process for want of memory, if it is one that has
+# announced: the killing of a process for lack of memory, if it is one that has
 # called itself expected_oom; an allocation that failed, if it was made by one that
 # has called itself expected_fail; and a warning that a KUnit test is about to
 # provoke
@@ -113,10 +181,10 @@ unexpected() {
 
 # complaints LOG [MARK]: the lines of a console that no healthy kernel prints, and
 # those that match MARK.
-# The case does not matter; one harmless line of every boot has such a word.
+# The case does not matter; harmless lines of every boot have such words.
 complaints() {
 	unexpected <"$1" | grep -aiE "$stamp.*($bad)${2:+|$2}" |
-		grep -av 'pci=nocrs.*report a bug' || true
+		grep -avE 'pci=nocrs.*report a bug|ommand line( parameters|:) ' || true
 }
 
 # step NAME LOG COMMAND...: run COMMAND with its output in $logs/LOG

@@ -7,6 +7,11 @@
 
 out=$build/series
 
+# format_patch ARGUMENT...: the same whatever else is in the repository
+format_patch() {
+	git -C "$linux" -c core.abbrev=12 format-patch -q --no-signature "$@"
+}
+
 # cover_letter FILE: fills in what git format-patch leaves open
 cover_letter() {
 	awk -v text="$top/series/cover-letter" '
@@ -27,11 +32,11 @@ cover_letter() {
 }
 
 "$top/harness/tree.sh"
+fixed_git
 rm -rf "$out"
 mkdir "$out"
-git -C "$linux" format-patch -q --cover-letter --no-signature \
-	-o "$out" base..series
+format_patch --cover-letter -o "$out" base..series
 cover_letter "$out/0000-cover-letter.patch"
-git -C "$linux" format-patch -q --no-signature --stdout pristine..base \
-	> "$out/base.patch"
-say "series: $(ls "$out" | grep -c '^[0-9]') files and base.patch in $out"
+format_patch --stdout pristine..base > "$out/base.patch"
+mails=("$out"/[0-9]*)
+say "series: ${#mails[@]} files and base.patch in $out"

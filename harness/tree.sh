@@ -14,71 +14,22 @@
 # only when everything has applied.
 
 . "$(dirname "$0")/lib.sh"
+. "$top/harness/source.sh"
 
 state=$build/tree.state
-debian=/usr/src/linux-source-6.12.tar.xz
-author='MMU notifier maintainers <mmu-notifier@kernel.example>'
-export GIT_AUTHOR_NAME=${author% <*} GIT_COMMITTER_NAME=${author% <*}
-export GIT_AUTHOR_EMAIL=mmu-notifier@kernel.example
-export GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
-export GIT_AUTHOR_DATE='1700000000 +0000' GIT_COMMITTER_DATE='1700000000 +0000'
-export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
+fixed_git
 
 in_tree() { git -C "$linux" "$@"; }
-hash() { sha256sum | cut -d ' ' -f 1; }
 commit_of() { awk -v key="$1" '$1 == key { print $2; exit }' "$state"; }
 remember() { echo "$1 $2" >> "$state"; }
 
-# --- the pristine source -----------------------------------------------------
-
-# check_source SOURCE: is it a kernel that can be used?  Nothing is written.
-check_source() {
-	if [ -d "$1" ]; then
-		[ -f "$1/Makefile" ] && [ -f "$1/mm/memory.c" ] &&
-			grep -q '^PATCHLEVEL' "$1/Makefile" ||
-			die "$1 is not a Linux kernel tree"
-		[ ! -e "$1/.git" ] ||
-		[ -z "$(git -c safe.directory='*' -C "$1" status --porcelain | head -n 1)" ] ||
-			die "$1 has local changes: commit or remove them first"
-		[ ! -e "$1/.config" ] && [ ! -e "$1/include/config" ] ||
-			die "$1 has been built in: give a clean tree"
-	elif [ -f "$1" ]; then
-		tar tf "$1" 2>/dev/null | awk -F / '
-			NF >= 2 && $(NF - 1) "/" $NF == "mm/memory.c" { found = 1 }
-			END { exit !found }' ||
-			die "$1 is not a tar archive of a Linux kernel"
-	else
-		die "$1 does not exist"
-	fi
-}
-
-# identity SOURCE: changes when the source does
-identity() {
-	if [ -e "$1/.git" ]; then
-		git -c safe.directory='*' -C "$1" rev-parse HEAD
-	elif [ -d "$1" ]; then
-		(cd "$1" && find . -type f -printf '%p %s %T@\n' | sort | hash)
-	else
-		stat -L -c '%n %s %Y' "$1" | hash
-	fi
-}
-
-unpack() {
-	if [ -e "$1/.git" ]; then
-		git -c safe.directory='*' -C "$1" archive HEAD | tar x -C "$2"
-	elif [ -d "$1" ]; then
-		tar c -C "$1" . | tar x -C "$2"
-	else
-		tar xf "$1" -C "$2" --strip-components=1
-	fi
-}
-
+# import: the source becomes the tag pristine
 import() {
 	local new=$build/linux.new
 	rm -rf "$new"
 	mkdir "$new"
 	echo "unpacking"
-	unpack "$1" "$new"
+	unpack "$new"
 	echo "recording the pristine tree in git"
 	git -C "$new" init -q -b mmu-notifier
 	git -C "$new" config gc.auto 0
@@ -128,18 +79,23 @@ sources() {
 # apply_all DIR: applies the files named on standard input, one a line, "A -> B"
 # for one that goes to another path
 apply_all() {
-	local path arrow target
-	while read -r path arrow target; do
+	local path target
+	while read -r path _ target; do
 		echo "$path"
-		[ -f "$top/$1/$path" ] || die "$path: no such file in the project"
 		"$top/harness/apply.sh" "$linux" "$top/$1/$path" "${target:-$path}"
 	done
 }
 
 # A file of series/ is a commit message, a line "Files:", and the files.
 message_of() { sed '/^Files:$/,$d' "$1"; }
-files_of() { sed '1,/^Files:$/d' "$1" | grep -v '^#' | grep . ; }
-contents_of() { files_of "$1" | (cd "$top"; cut -d ' ' -f 1 | xargs cat); }
+
+contents_of() {
+	local path
+	files_of "$1" | while read -r path _; do
+		cat "$top/$path" 2>/dev/null ||
+			die "series/${1##*/}: the project has no file $path"
+	done
+}
 
 apply_patch() {
 	files_of "$1" | apply_all .
@@ -178,25 +134,22 @@ move_to() {
 	in_tree clean -q -f -d -x
 }
 
-source=${LINUX:-$debian}
-if [ -z "${LINUX:-}" ] && [ ! -f "$debian" ]; then
-	"$top/harness/setup.sh"
-fi
-[ ! -d "$source" ] || source=$(cd "$source" && pwd)
-[ ! -f "$source" ] || source=$(readlink -f "$source")
-
-origin=$(identity "$source" 2>/dev/null || true)
-if [ ! -d "$linux/.git" ] || [ -z "$origin" ] ||
+[ -n "${LINUX-unset}" ] || say "LINUX is empty: taking the default, $debian"
+check_kind
+"$top/harness/setup.sh" tree
+choose_source
+[ -e "$source" ] || refuse "does not exist"
+[ ! -d "$source" ] || check_clean
+origin=$(identity)
+[ ! -d "$linux/.git" ] || [ -z "$(in_tree status --porcelain | head -n 1)" ] ||
+	die "build/linux has local changes: keep them elsewhere and remove them"
+if [ ! -d "$linux/.git" ] ||
    [ "$(cat "$linux/.git/origin" 2>/dev/null)" != "$origin" ]; then
-	check_source "$source"
-	step "tree: pristine" tree-pristine.log import "$source"
+	[ -d "$source" ] || check_archive
+	step "tree: pristine" tree-pristine.log import
 	: > "$state"
 	echo "$origin" > "$linux/.git/origin"
-elif [ -d "$source" ]; then
-	check_source "$source"
 fi
-[ -z "$(in_tree status --porcelain | head -n 1)" ] ||
-	die "build/linux has local changes: keep them elsewhere and remove them"
 
 # What a step that failed has left half done goes.
 restore() {

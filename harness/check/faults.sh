@@ -1,139 +1,212 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# faults.sh [CHECK...]: proves that the static checks can fail.  Each fault below
-# is put into a clone of the kernel tree, as one more commit of the series or
-# of the base, and the check that is there for it has to find it.
+# faults.sh: the static checks can fail.  A kernel tree of a few lines passes each
+# of them; then it gets faults, each in turn, that the check which is there for it
+# has to find.  consumers and warnings, which compile, are not among them.  Prints
+# "FAIL CASE" for each fault that is missed.
 
 . "$(dirname "$0")/../lib.sh"
+scripts=$linux
+. "$top/harness/check/fixture.sh"
 
-only=${*:-base parity checkpatch kernel-doc consumers warnings cocci}
 here=$top/harness/check
-clone=$build/check/faulty
-log=$logs/faults.txt
-count=0 missed=0
+tree=$tmp/tree
+export BUILD=$tmp/out MOVED=$tmp/moved
+: >"$MOVED"
 
 git_in() {
-	git -C "$clone" -c user.name=fault -c user.email=fault@kernel.example "$@"
+	git -C "$tree" -c user.name=fault -c user.email=fault@kernel.example "$@"
 }
 
-run() {
+# file PATH: standard input becomes a file of the tree
+file() {
+	mkdir -p "$(dirname "$tree/$1")"
+	cat >"$tree/$1"
+}
+
+# commit TAG: what the tree has
+commit() {
+	git_in add -A -f
+	git_in commit -q -m "mm: $1" -m "One more commit." \
+		-m 'Signed-off-by: fault <fault@kernel.example>' ||
+		die "faults: the commit $1 changes nothing"
+	git_in tag -f "$1" >/dev/null
+}
+
+# hooks: a function that notifies, and one that asks
+hooks() {
+	cat <<'END'
+// SPDX-License-Identifier: GPL-2.0
+static void zap(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct mmu_notifier_range range;
+
+	mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, mm, start, end);
+	mmu_notifier_invalidate_range_start(&range);
+	clear(mm);
+	flush(mm);
+	mmu_notifier_invalidate_range_end(&range);
+}
+
+static bool young(struct vm_area_struct *vma, unsigned long addr, pte_t *pte)
+{
+	return ptep_clear_young_notify(vma, addr, pte);
+}
+END
+}
+
+# no_hooks: the same in the base, where comments and subscribers may have the names
+no_hooks() {
+	hooks | grep -v -e mmu_notifier -e '^$' | sed s/_notify//
+	echo '/* mmu_notifier is explained elsewhere. */'
+}
+
+# make_tree: the tags pristine, base and series.  What the checks run of the
+# kernel's is there, and what checkpatch tells a kernel tree by.
+make_tree() {
+	local name
+	mkdir "$tree"
+	git_in init -q
+	for name in Documentation arch include drivers fs init ipc kernel lib; do
+		file $name/Kconfig </dev/null
+	done
+	for name in COPYING CREDITS Kbuild MAINTAINERS README; do
+		file $name </dev/null
+	done
+	for name in checkpatch.pl kernel-doc spelling.txt const_structs.checkpatch; do
+		git -C "$scripts" show "pristine:scripts/$name" | file scripts/$name
+	done
+	chmod +x "$tree"/scripts/*
+	printf 'allyesconfig:\n\tcp Kconfig $(O)/.config\n' | file Makefile
+	file Kconfig <<<'CONFIG_MMU=y'
+	hooks | file mm/memory.c
+	commit pristine
+	no_hooks | file mm/memory.c
+	file mm/hmm.c <<<'int mmu_interval_subscriber;'
+	commit base
+	hooks | file mm/memory.c
+	file mm/new.c <<'END'
+// SPDX-License-Identifier: GPL-2.0
+/**
+ * f() - return a number
+ * @x: the number
+ *
+ * Return: @x.
+ */
+int f(int x)
+{
+	return x;
+}
+END
+	file Documentation/new.rst <<'END'
+.. SPDX-License-Identifier: GPL-2.0
+.. kernel-doc:: mm/new.c
+   :identifiers: f
+END
+	commit series
+}
+
+check() {
 	case $1 in
-	base)	"$here/base.sh" "$clone" base ;;
-	parity)	"$here/parity.sh" "$clone" pristine series ;;
-	consumers) "$here/consumers.sh" "$clone" "$build/check/faulty.consumers" ;;
-	*)	"$here/$1.sh" "$clone" ;;
+	base)	"$here/base.sh" "$tree" base ;;
+	parity)	"$here/parity.sh" "$tree" pristine series ;;
+	cocci)	"$here/cocci.sh" "$project" ;;
+	layout)	"$project/harness/check/layout.sh" ;;
+	*)	"$here/$1.sh" "$tree" ;;
 	esac
 }
 
-# fault CHECK FINDS FILE EDIT: CHECK must fail and print FINDS (a regular
-# expression) once the perl expression EDIT has changed FILE
-fault() {
-	local check=$1 finds=$2 file=$3 edit=$4 tag=series good
+# finds CHECK PATTERN: CHECK must fail, and say PATTERN
+finds() {
+	cases=$((cases + 1))
+	! check "$1" >"$said" 2>&1 && grep -qE "$2" "$said" || wrong "$1: $2"
+}
 
-	[[ " $only " == *" $check "* ]] || return 0
-	count=$((count + 1))
-	[ "$check" != base ] || tag=base
-	good=$(git_in rev-parse "$tag")
+# fault CHECK PATTERN FILE EDIT: CHECK must find what the perl expression EDIT has
+# made of FILE
+fault() {
+	local tag=series good
+	[ "$1" != base ] || tag=base
+	good=$(git_in rev-parse "$tag^{commit}")
 	git_in checkout -q -f --detach "$good"
-	[ -e "$clone/$file" ] || : >"$clone/$file"
-	perl -0777 -pi -e "$edit" "$clone/$file"
-	git_in add -f "$file"
-	git_in commit -q -m 'mm: a fault' ||
-		die "the fault '$edit' changes nothing in $file"
-	git_in tag -f "$tag" >/dev/null
-	if run "$check" >"$log" 2>&1; then
-		missed=$((missed + 1))
-		echo "MISSED $check: $file: $edit"
-	elif ! grep -qE "$finds" "$log"; then
-		missed=$((missed + 1))
-		echo "MISSED $check fails, but not with '$finds': $file: $edit"
-		cat "$log"
-	else
-		echo "found $check: $(grep -E "$finds" "$log" | head -n 1)"
-	fi
+	git_in clean -q -f -d -x
+	[ -e "$tree/$3" ] || file "$3" </dev/null
+	perl -0777 -pi -e "$4" "$tree/$3"
+	commit "$tag"
+	finds "$1" "$2"
 	git_in tag -f "$tag" "$good" >/dev/null
 }
 
-rm -rf "$clone"
-git -c advice.detachedHead=false clone -q -s "$linux" "$clone"
-git_in config advice.detachedHead false
-
 # A hook is gone, says something else, or is not where it was.
-fault parity 'MISSING.*move_page_tables.*range_start' mm/mremap.c \
-	's/\tmmu_notifier_invalidate_range_start\(&range\);\n//'
-fault parity 'MISSING.*wp_page_copy.*range_end' mm/memory.c \
-	's/(static vm_fault_t wp_page_copy.*?)\tmmu_notifier_invalidate_range_end\(&range\);\n/$1/s'
-fault parity 'MISSING.*collapse_pte_mapped_thp.*range_end' mm/khugepaged.c \
-	's/(int collapse_pte_mapped_thp.*?)\tmmu_notifier_invalidate_range_end\(&range\);\n/$1/s'
-fault parity 'MISSING.*lru_gen_look_around.*ptep_clear_young_notify' mm/vmscan.c \
-	's/(lru_gen_look_around.*)ptep_clear_young_notify/$1ptep_test_and_clear_young/s'
-fault parity 'MISSING.*clear_refs_write.*range_end' fs/proc/task_mmu.c \
-	's/\t+mmu_notifier_invalidate_range_end\(&range\);\n//'
-fault parity 'MISSING.*exit_mmap.*mmu_notifier_release' mm/mmap.c \
-	's/\tmmu_notifier_release\(mm\);\n//'
-fault parity 'MISSING.*hugetlb_change_protection.*adjust' mm/hugetlb.c \
-	's/(long hugetlb_change_protection.*?)\tadjust_range_if_pmd_sharing_possible[^;]*;\n/$1/s'
-fault parity 'MISSING.*flush_tlb_mm_range.*secondary_tlbs' arch/x86/mm/tlb.c \
-	's/\tmmu_notifier_arch_invalidate_secondary_tlbs[^;]*;\n//'
-fault parity 'MISSING.*is_page_fault_stale.*mmu_invalidate_retry_gfn' arch/x86/kvm/mmu/mmu.c \
-	's/mmu_invalidate_retry_gfn\(vcpu->kvm[^;]*;/false;/'
-fault parity 'DIFFERS.*unmap_vmas.*range_init' mm/memory.c \
-	's/MMU_NOTIFY_UNMAP/MMU_NOTIFY_CLEAR/'
-fault parity 'DIFFERS.*replace_page.*range_init' mm/ksm.c \
-	's/(addr,\s+addr \+) PAGE_SIZE/$1 1/'
-fault parity 'DIFFERS.*page_make_device_exclusive_one' mm/rmap.c \
-	's/args->owner\);/NULL);/'
-fault parity 'PLACE.*__replace_page.*range_end' kernel/events/uprobes.c \
-	's/(\tmmu_notifier_invalidate_range_end\(&range\);\n)(\tfolio_unlock\(old_folio\);\n)/$2$1/'
-fault parity 'PLACE.*wp_clean_post_vma.*range_end' mm/mapping_dirty_helpers.c \
-	's/\t(mmu_notifier_invalidate_range_end\(&wpwalk->range\);)/\tif (walk->private) $1/'
+parity_faults() {
+	fault parity 'MISSING.*zap.*range_start' mm/memory.c \
+		's/\tmmu_notifier_invalidate_range_start\(&range\);\n//'
+	fault parity 'MISSING.*zap.*range_end' mm/memory.c \
+		's/\tmmu_notifier_invalidate_range_end\(&range\);\n//'
+	fault parity 'MISSING.*young.*ptep_clear_young_notify' mm/memory.c \
+		's/ptep_clear_young_notify/ptep_test_and_clear_young/'
+	fault parity 'MISSING.*zap.*range_end' mm/memory.c \
+		's/(\tmmu_notifier_invalidate_range_end.*\n)(}\n)/$2\nvoid g(void)\n{\n$1$2/'
+	fault parity 'DIFFERS.*zap.*range_init' mm/memory.c 's/MMU_NOTIFY_CLEAR/MMU_NOTIFY_UNMAP/'
+	fault parity 'DIFFERS.*zap.*range_init' mm/memory.c 's/start, end\);/start, end - 1);/'
+	fault parity 'DIFFERS.*young.*notify' mm/memory.c 's/vma, addr, pte\);/vma, 0, pte);/'
+	fault parity 'PLACE.*zap.*range_end' mm/memory.c \
+		's/(\tflush.mm.;\n)(\tmmu_notifier_invalidate_range_end.*\n)/$2$1/'
+	fault parity 'PLACE.*zap.*range_end' mm/memory.c \
+		's/\t(mmu_notifier_invalidate_range_end)/\tif (mm)\n\t\t$1/'
+	echo 'nonsense' >"$MOVED"
+	finds parity '^BAD.*nonsense'
+	echo 'mm/memory.c:f nothing -> mm/memory.c:f : it never was there' >"$MOVED"
+	finds parity '^STALE.*nothing'
+	: >"$MOVED"
+}
 
-# Something was left in the base.
-fault base 'mm/mremap.c:.*mmu_notifier' mm/mremap.c \
-	's/\z/void leftover(void)\n{\n\tmmu_notifier_release(NULL);\n}\n/'
-fault base 'Kconfig: CONFIG_MMU_NOTIFIER' mm/Kconfig \
-	's/\nendmenu/\nconfig MMU_NOTIFIER\n\tbool\n\nendmenu/'
+# Something is left in the base.
+base_faults() {
+	fault base 'mm/memory.c:.*mmu_notifier' mm/memory.c \
+		's/\z/void leftover(void)\n{\n\tmmu_notifier_release(NULL);\n}\n/'
+	fault base 'Kconfig: CONFIG_MMU_NOTIFIER' Kconfig 's/\z/CONFIG_MMU_NOTIFIER=y\n/'
+	fault base 'Kconfig: allyesconfig failed' Makefile 's/allyesconfig/noconfig/'
+}
 
-# A patch that checkpatch has something to say about.
-fault checkpatch 'ERROR' mm/mremap.c 's/\z/int  f( void ){ return(0); }\n/'
+# A patch is not as the kernel wants it; a comment does not describe what it is
+# about, or a document takes what is not there.
+patch_faults() {
+	fault checkpatch 'ERROR' mm/memory.c 's/\z/int  f( void ){ return(0); }\n/'
+	fault kernel-doc 'new.c.*not described' mm/new.c 's/int x\)/int x, int y)/'
+	fault kernel-doc 'no file mm/nowhere.c' Documentation/new.rst 's/new.c/nowhere.c/'
+	fault kernel-doc 'nosuchfunction. not found' Documentation/new.rst \
+		's/: f/: nosuchfunction/'
+}
 
-# A parameter that is not described; a document that takes what is not there.
-fault kernel-doc 'kernel_doc_fault.c.*not described' mm/kernel_doc_fault.c \
-	's/\z/\/\/ SPDX\n\/**\n * f() - no argument\n *\/\nvoid f(int x)\n{\n}\n/'
-fault kernel-doc 'no file mm/nowhere.c' Documentation/mm/fault.rst \
-	's/\z/.. kernel-doc:: mm\/nowhere.c\n   :export:\n/'
-fault kernel-doc 'nosuchfunction. not found' Documentation/mm/fault.rst \
-	's/\z/.. kernel-doc:: mm\/memory.c\n   :identifiers: nosuchfunction\n/'
+# A file of the fixture's project has no place.
+strays() {
+	local file
+	for file in scratch new/file Documentation/mm/notifier.rst mm/memory.c.cocci \
+		base/notes base/mm/memory.c series/notes harness/scratch.sh \
+		harness/config/scratch.config harness/check/scratch.sh; do
+		mkdir -p "$(dirname "$project/$file")"
+		echo "scratch scratch.sh" >"$project/$file"
+		finds layout "^$file: "
+		rm "$project/$file"
+	done
+	sed -i /demo.sh/d "$project/Makefile"
+	finds layout '^harness/demo.sh: nothing refers to it'
+}
 
-# A subscriber was edited; one no longer compiles.
-fault consumers 'modified: .*gntdev.c' drivers/xen/gntdev.c 's/\z/\n/'
-fault consumers 'error:.*mmu_interval_read_retry' include/linux/mmu_notifier.h \
-	's/mmu_interval_read_retry/mmu_interval_retry/g'
-
-# What only W=1, and what only sparse, sees.
-fault warnings 'mm/mremap.c.*no previous prototype' mm/mremap.c \
-	's/\z/int w1_only(void);\nint w1_only_too(void)\n{\n\treturn 0;\n}\n/'
-fault warnings 'mm/mremap.c.*context imbalance' mm/mremap.c \
-	's/(static int mremap_to|move_vma).*?\n\{\n/$&\tspin_lock(&init_mm.page_table_lock);\n/s'
-fault warnings 'mm/warning_fault.c.*not declared' mm/warning_fault.c \
-	's/\z/\/\/ SPDX-License-Identifier: GPL-2.0\nint sparse_only;\n/i'
-
-# A semantic patch that cannot be read.
-if [[ " $only " == *" cocci "* ]]; then
-	count=$((count + 1))
-	rm -rf "$clone"
-	mkdir "$clone"
-	printf '@@\n@@\n- f((;\n' >"$clone/fault.cocci"
-	if "$here/cocci.sh" "$clone" >"$log" 2>&1; then
-		missed=$((missed + 1))
-		echo "MISSED cocci"
-	else
-		echo "found cocci: $(head -n 1 "$log")"
-	fi
-fi
-
-rm -rf "$clone" "$build/check/faulty.consumers" "$build/check/faulty.out"
-[ $count -gt 0 ] || die "no fault for $only"
-echo "$((count - missed)) of $count faults found"
-[ $missed -eq 0 ]
+make_tree
+cp -r "$top/README.md" "$top/.ci" "$project"
+holds 'layout passes without a fault' check layout
+printf '@@\n@@\n- f();\n' >"$project/fault.c.cocci"
+for name in parity base checkpatch kernel-doc cocci; do
+	holds "$name passes without a fault" check $name
+done
+parity_faults
+base_faults
+patch_faults
+printf '@@\n@@\n- f((;\n' >"$project/fault.c.cocci"
+finds cocci 'fault.c.cocci: .*f\(\(;'
+rm "$project/fault.c.cocci"
+strays
+finish
