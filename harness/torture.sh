@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# torture.sh: run programs that are not ours, the memory stressors of Debian's
+# stress-ng, in the emulated host, with a software secondary MMU in every process
+# of them.  Does a translation outlive what it was made from?
+#
+# Prints a line for each class of secondary MMU: "ok torture.CLASS ..." or "FAIL
+# torture.CLASS REASON"; then one for each hook that was silenced to see that this
+# is noticed.  CLASSES="NAME..." are the classes, STRESSORS=PATTERN chooses from
+# harness/torture.stressors, SEED=N is the seed; KERNEL=NAME is the kernel (debug).
+
+. "$(dirname "$0")/lib.sh"
+
+[ $# -eq 0 ] || die "usage: torture.sh"
+kernel=${KERNEL:-debug}
+out=$build/torture
+root=$out/root
+name=torture-$kernel
+log=$logs/$name.log
+tests=$linux/tools/testing/selftests/mm
+program=$(command -v stress-ng) || die "torture: stress-ng is not installed"
+
+compile() {
+	local flags="-Wall -O2 -I $linux -isystem $build/selftests/headers/usr/include"
+	ccache gcc $flags -fPIC -shared -Wl,-z,now \
+		-o "$out/mmu_notifier_preload.so" "$tests/mmu_notifier_preload.c"
+	ccache gcc $flags -static \
+		-o "$out/mmu_notifier_freeze" "$tests/mmu_notifier_freeze.c"
+}
+
+# libraries: what the program is linked with, and what pthread_exit() loads
+libraries() {
+	ldd "$program" | grep -o '/[^ ]*'
+	realpath -s "$(gcc -print-file-name=libgcc_s.so.1)"
+}
+
+# overlay: what goes on top of the host's root directory
+overlay() {
+	local file
+	rm -rf "$root"
+	mkdir -p "$root/torture" "$root/bin"
+	cp "$out/mmu_notifier_preload.so" "$out/mmu_notifier_freeze" \
+		"$root/torture/"
+	cp "$top/harness/torture.stressors" "$root/torture/stressors"
+	cp "$program" "$root/bin/"
+	for file in $(libraries); do
+		install -D "$file" "$root$file"
+	done
+}
+
+# boot: a host with swap, and memory that ends at a multiple of 64 pages
+boot() {
+	local parallel=
+	configured "$kernel" JUMP_LABEL || parallel=-p
+	"$top/harness/boot.sh" -q $parallel -k "$kernel" -i torture -l "$name" \
+		-m 1536 -d 512 torture mem=1528M \
+		${CLASSES:+"classes=${CLASSES// /,}"} \
+		${STRESSORS:+"stressors=$STRESSORS"} ${SEED:+"seed=$SEED"} 2>&1 |
+		tee "$out/$name.err" >&2
+}
+
+# report STATUS: a line for each result, and for the host itself
+report() {
+	local name kind text status=0 any=
+	while read -r name kind text; do
+		any=1
+		case $kind in
+		PASS)	echo "ok $name $text" ;;
+		SKIP)	echo "SKIP $name $text" ;;
+		*)	echo "FAIL $name $text; log: $log"
+			status=1 ;;
+		esac
+	done < <(sed -n 's/^RESULT //p' "$log")
+	[ -n "$any" ] || status=1
+	text=$(sed -n 's/^.*error: boot [^:]*: //p' "$out/$1.err" | tail -n 1)
+	if [ "$2" -eq 0 ] || [[ $text =~ ^[a-z0-9_.-]+\ FAIL\  ]]; then
+		echo "ok torture-host"
+	else
+		echo "FAIL torture-host ${text:-boot.sh ended with $2; log: $log}"
+		status=1
+	fi
+	return $status
+}
+
+"$top/harness/selftests.sh" build
+mkdir -p "$out"
+step "torture: compile" torture-build.log compile
+step "torture: copy stress-ng" torture-copy.log overlay
+"$top/harness/initramfs.sh" -o torture "$root" >&2
+begin=$SECONDS
+status=0
+boot || status=$?
+result=0
+report "$name" $status || result=1
+say "torture: $(((SECONDS - begin) / 60)) minutes"
+exit $result
