@@ -3,7 +3,27 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tree series kernel kunit check demo test \
-	selftests stress races leaks mutate test-upstream model each clean
+	selftests stress torture races variants leaks mutate test-upstream arches \
+	model each clean
+# What may run at a time, the scripts know: see JOBS.
+.NOTPARALLEL:
+
+# The groups of harness/setup.sh that the targets need besides the tree's.  What
+# is missing for any of them is told at the start.
+needs_kernel := kernel
+needs_kunit := kernel kunit
+needs_check := kernel check
+needs_selftests := kernel boot
+needs_stress := kernel boot
+needs_torture := kernel boot torture
+needs_races := kernel boot
+needs_variants := kernel boot
+needs_leaks := kernel boot
+needs_mutate := kernel boot
+needs_test-upstream := kernel boot upstream
+needs_arches := kernel arches
+needs_each := kernel
+needs := $(sort $(foreach goal,$(MAKECMDGOALS),$(needs_$(goal))))
 
 help: ## list the targets
 	@echo 'Targets:'
@@ -12,21 +32,24 @@ help: ## list the targets
 			printf '  %-13s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo 'Variables:'
-	@echo '  LINUX=DIR|TARBALL  the 6.12 kernel to start from (default: Debian'"'"'s linux-source-6.12)'
-	@echo '  BUILD=DIR          where everything is built (default: build)'
+	@echo '  LINUX=DIR|TARBALL  the 6.12 kernel to start from (default, also if empty:'
+	@echo '                     Debian'"'"'s linux-source-6.12)'
+	@echo '  BUILD=DIR          where everything is built (default: build); one that exists must be'
+	@echo '                     empty, or a build directory of this project'
 	@echo '  JOBS=N             compile jobs and emulated machines (default: one per CPU)'
 	@echo '  SEEDS="N..."       the seeds of stress (default: 1 to 24)'
+	@echo '  ARCHES="ARCH..."   those of arches (default: all)'
 	@echo '  DEBUG_KERNELS=...  those of test: debug (default), kcsan'
+	@echo '  SETUP=no           do not look for programs that are missing'
 
 setup: ## install the Debian packages that are missing, or say which
 	@harness/setup.sh
 
 tree: ## make the kernel tree build/linux: tags pristine, base, series
-	@harness/setup.sh
+	@harness/setup.sh tree $(needs)
 	@harness/tree.sh
 
 series: ## write the series as mail in build/series, for git am
-	@harness/setup.sh
 	@harness/series.sh
 
 kernel: tree ## build the kernel of the emulated host
@@ -52,28 +75,42 @@ stress: tree ## a random mix of what changes page tables, for SEEDS, on KASAN
 	@KERNEL=debug SEEDS="$${SEEDS:-$$(echo $$(seq 24))}" \
 		harness/selftests.sh stress
 
+torture: tree ## run stress-ng under a software secondary MMU of each class
+	@harness/kernel.sh $${KERNEL:-debug}
+	@harness/torture.sh
+
 races: tree ## run the selftests and stress with a detector of data races
 	@harness/kernel.sh kcsan
 	@KERNEL=kcsan harness/selftests.sh
+
+variants: tree ## run the selftests with lockdep on static keys, and MGLRU on
+	@harness/kernel.sh locks
+	@KERNEL=locks SEEDS="$${SEEDS:-1 2 3}" harness/selftests.sh
 
 leaks: tree ## run the selftests and stress with a detector of lost memory
 	@harness/kernel.sh debug
 	@KERNEL=debug LEAKS=1 harness/selftests.sh
 
-mutate: tree ## silence one hook after the other: does a test notice?
+mutate: tree ## silence each hook in turn: does a test notice?
 	@harness/kernel.sh debug
 	@harness/mutate.sh
 
 test-upstream: tree ## the kernel's KVM and mm selftests, on pristine and on ours
 	@harness/upstream.sh
 
+arches: tree ## compile what the series touches for other architectures
+	@harness/arches.sh $(ARCHES)
+
 each: kernel ## compile every patch, with and without CONFIG_MMU_NOTIFIER
 	@harness/kernel.sh nommu_notifier
 	@harness/each.sh
 
 model: ## check the models of the protocols with spin, and their mutants
-	@harness/setup.sh
+	@harness/setup.sh model
 	@harness/model.sh
 
-clean: ## remove build/
-	rm -rf build
+clean: ## remove what was built, all of BUILD
+	@harness/clean.sh
+
+.DEFAULT:
+	@echo "error: there is no target '$@': 'make help' lists them" >&2; exit 1
