@@ -12,11 +12,8 @@
 #	@@ NAME cut ^regex$	the line goes, and the "-" lines below (regexes,
 #				each for one line) must be the lines behind it,
 #				which go too
-#	@@ NAME top		the "+" lines go in front of the first line
-#	@@ NAME end		... behind the last line
 #
-# "#" lines are comments.  An anchor must match exactly once; "N*" before the
-# word (as in "@@ NAME 2*cut ^...") says how often it must match instead.
+# "#" lines are comments.  An anchor must match exactly once.
 
 function fail(text) {
 	printf "%s: rule %s: %s\n", rules, name[r], text > "/dev/stderr"
@@ -35,23 +32,17 @@ BEGIN {
 		if (line ~ /^#/ || line == "")
 			continue
 		if (line ~ /^@@ /) {
-			n++
+			r = ++n
 			split(line, word, " ")
 			name[n] = word[2]
 			verb[n] = word[3]
-			expect[n] = 1
-			if (match(verb[n], /^[0-9]+\*/)) {
-				expect[n] = substr(verb[n], 1, RLENGTH - 1) + 0
-				verb[n] = substr(verb[n], RLENGTH + 1)
-			}
 			anchor[n] = line
 			sub(/^@@ [^ ]+ [^ ]+ ?/, "", anchor[n])
-			r = n
-			if (verb[n] !~ /^(after|before|replace|cut|top|end)$/)
+			if (verb[n] !~ /^(after|before|replace|cut)$/)
 				fail("unknown verb " verb[n])
-			if ((verb[n] ~ /^(top|end)$/) != (anchor[n] == ""))
-				fail("the anchor does not go with the verb")
-		} else if (n && line ~ /^\+/) {
+			if (anchor[n] == "")
+				fail("no anchor")
+		} else if (n && line ~ /^\+/ && verb[n] != "cut") {
 			add[n, ++added[n]] = substr(line, 2)
 		} else if (n && line ~ /^-/ && verb[n] == "cut") {
 			cut[n, ++cuts[n]] = substr(line, 2)
@@ -65,9 +56,6 @@ BEGIN {
 		failed = 1
 		exit 1
 	}
-	for (r = 1; r <= n; r++)
-		if (verb[r] == "top")
-			emit(r)
 }
 
 {
@@ -81,7 +69,7 @@ BEGIN {
 	}
 	keep = 1
 	for (r = 1; r <= n; r++) {
-		if (verb[r] ~ /^(top|end)$/ || $0 !~ anchor[r])
+		if ($0 !~ anchor[r])
 			continue
 		hits[r]++
 		if (verb[r] == "before" || verb[r] == "replace")
@@ -103,10 +91,10 @@ BEGIN {
 END {
 	if (failed)
 		exit 1
-	for (r = 1; r <= n; r++) {
-		if (verb[r] == "end")
-			emit(r)
-		else if (verb[r] != "top" && hits[r] != expect[r])
-			fail("its anchor matches " hits[r] + 0 " lines, not " expect[r])
-	}
+	for (r = 1; r <= n; r++)
+		if (hits[r] != 1)
+			fail("its anchor matches " hits[r] + 0 " lines, not 1")
+	r = cutting
+	if (r)
+		fail("the file ends where it should have " cut[r, at + 1])
 }

@@ -203,6 +203,7 @@ after setup prepare initramfs "$harness/initramfs.sh"
 
 if [ -n "${good[build-host]:-}" ] && [ -n "${good[initramfs]:-}" ]; then
 	queue boot-host "$harness/boot.sh" -l boot-host boot notifier=y
+	queue boot-checks "$harness/boot-checks.sh"
 	# The longest come first.
 	for mode in $modes; do
 		queue "kvm-selftests-$mode" "$harness/kvm-selftests.sh" "$mode"
@@ -230,6 +231,7 @@ queue_pid=$!
 trap 'kill "$queue_pid" 2>/dev/null || true' EXIT
 
 after "$host" suite boot-host queued boot-host
+after "$host" suite boot-checks queued boot-checks
 after "$nommu" suite boot-nommu_notifier queued boot-nommu_notifier
 for mode in $modes checks; do
 	after "$host" suite "swap-$mode" queued "swap-$mode"
