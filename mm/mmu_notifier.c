@@ -66,7 +66,7 @@ DEFINE_STATIC_SRCU(mmu_notifier_puts);
 static const char * const fault_texts[NR_MMU_NOTIFIER_FAULTS] = {
 	[MMU_NOTIFIER_UNINITIALISED]	= "start of a range that was never initialised",
 	[MMU_NOTIFIER_STARTED_TWICE]	= "start of a range that has not ended",
-	[MMU_NOTIFIER_REUSED]		= "start of a range that has ended and was not initialised again",
+	[MMU_NOTIFIER_REUSED]		= "start of a range that has ended already",
 	[MMU_NOTIFIER_NOT_STARTED]	= "end of a range that was never started",
 	[MMU_NOTIFIER_NOT_ENDED]	= "a range was started and never ended",
 	[MMU_NOTIFIER_SLEPT]		= "a callback slept in a range that may not block",

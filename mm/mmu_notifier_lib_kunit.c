@@ -11,6 +11,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/rmap.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/task.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 
@@ -182,7 +183,10 @@ static int thread_main(void *data)
 
 static void thread_cleanup(void *data)
 {
-	mn_thread_join(data);
+	struct mn_thread *thread = data;
+
+	if (mn_thread_join(thread))
+		put_task_struct(thread->task);
 }
 
 struct mn_thread *mn_thread_run(struct kunit *test, void (*fn)(void *data),
@@ -196,7 +200,7 @@ struct mn_thread *mn_thread_run(struct kunit *test, void (*fn)(void *data),
 	thread->data = data;
 	task = kthread_create(thread_main, thread, "mn_kunit");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
-	thread->task = task;
+	thread->task = get_task_struct(task);
 	wake_up_process(task);
 	mn_test_defer(test, thread_cleanup, thread);
 	return thread;
