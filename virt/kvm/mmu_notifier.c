@@ -32,9 +32,12 @@ static struct kvm *mn_to_kvm(struct mmu_notifier *mn)
 
 /* --- host ranges in progress ---------------------------------------------- */
 
+/* Whether the page of @hva is touched: bounds need not be those of pages. */
 static bool hva_in_range(const struct kvm_mn_range *range, unsigned long hva)
 {
-	return range->start <= hva && hva < range->end;
+	unsigned long page = PAGE_ALIGN_DOWN(hva);
+
+	return page < range->end && page + PAGE_SIZE > range->start;
 }
 
 static void range_began(struct kvm *kvm, unsigned long start, unsigned long end)
@@ -106,16 +109,20 @@ static bool hva_is_covered(struct kvm *kvm, unsigned long hva)
  * Context: may sleep.  The caller holds no lock that a range callback, or the
  * code that changes page tables, takes.
  *
- * Return: 0 when no range that covers @hva is between start and end; or -EINTR if
- * the task is being killed.
+ * Return: 0 when no range that covers @hva is between start and end; -EINTR if
+ * the task is being killed; or -ESRCH if the address space is gone, whose ranges
+ * may have lost their ends.
  */
 int kvm_mmu_notifier_wait_for_hva(struct kvm *kvm, unsigned long hva)
 {
+	const bool *released = &kvm->mn_ranges.released;
+
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (wait_event_killable(kvm->mn_hva_wait, !hva_is_covered(kvm, hva)))
+	if (wait_event_killable(kvm->mn_hva_wait, READ_ONCE(*released) ||
+						  !hva_is_covered(kvm, hva)))
 		return -EINTR;
-	return 0;
+	return READ_ONCE(*released) ? -ESRCH : 0;
 }
 
 /* --- guest memory being invalidated --------------------------------------- */
@@ -313,11 +320,10 @@ kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 static bool must_invalidate(const struct gfn_to_pfn_cache *gpc,
 			    unsigned long start, unsigned long end)
 {
-	/* A cache is never larger than a page, and never crosses one. */
-	unsigned long page = PAGE_ALIGN_DOWN(gpc->uhva);
+	const struct kvm_mn_range range = { start, end };
 
-	return page < end && page + PAGE_SIZE > start &&
-	       (gpc->valid || !gpc->stale);
+	/* A cache is never larger than a page, and never crosses one. */
+	return hva_in_range(&range, gpc->uhva) && (gpc->valid || !gpc->stale);
 }
 
 static void kvm_pfncaches_invalidate(struct kvm *kvm, unsigned long start,
@@ -472,6 +478,14 @@ static void kvm_mn_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	struct kvm *kvm = mn_to_kvm(mn);
 	int idx;
 
+	/*
+	 * For the pfn caches.  A refresh either sees it or is found below, once
+	 * it has cleared ->stale; nobody else will tell it of what follows.
+	 */
+	WRITE_ONCE(kvm->mn_ranges.released, true);
+	kvm_pfncaches_invalidate(kvm, 0, ULONG_MAX);
+	wake_up_all(&kvm->mn_hva_wait);
+
 	idx = srcu_read_lock(&kvm->srcu);
 	kvm_flush_shadow_all(kvm);
 	srcu_read_unlock(&kvm->srcu, idx);
@@ -517,7 +531,7 @@ void kvm_mmu_notifier_destroy(struct kvm *kvm)
 	 */
 	WARN_ON(rcuwait_active(&kvm->mn_memslots_wait));
 	if (kvm->mn_ranges.nr)
-		kvm->mn_ranges = (struct kvm_mn_ranges){};
+		kvm->mn_ranges.nr = 0;
 	else
 		WARN_ON(kvm->mmu_invalidate_in_progress);
 }

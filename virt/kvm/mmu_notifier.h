@@ -52,7 +52,8 @@ void kvm_mmu_gmem_end(struct kvm *kvm, struct xarray *bindings,
  * done, which then starts over, or after it, and finds the cache valid.
  *
  * A cache is in the list of caches from before its first refresh until after the
- * last.
+ * last.  When the address space is gone, every cache is invalidated and none can be
+ * refreshed.
  */
 int kvm_mmu_notifier_wait_for_hva(struct kvm *kvm, unsigned long hva);
 
