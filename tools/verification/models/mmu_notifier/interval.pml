@@ -7,9 +7,8 @@
  * fail, as if they may not block.  The owner of the one subscription inserts it,
  * tries to look up and map its page up to twice, removes and frees it.  The other
  * subscription is there all the time, so that the tree can be frozen on its
- * account.
- * The mm has had an interval subscription before, so that ranges are counted;
- * the first one is registered as in register.pml.
+ * account, and so that all ranges are counted: interval_open.pml has the first
+ * subscription and the last.
  *
  * What stands for what:
  *
@@ -18,9 +17,10 @@
  *	count_range	count_range()
  *	invalidate_mine	a subscriber's ->invalidate()
  *	intervals_end	mmu_intervals_end(), thaw(), wake_up_all()
- *	insert		attach_interval()
+ *	insert		attach_to_open(), attach_interval()
  *	remove		mmu_interval_notifier_remove(), remove_or_defer(),
  *			has_thawed()
+ *	read_begin	mmu_interval_read_begin(), have_ended()
  *	Owner		an attempt to map a page: mmu_interval_read_begin(), the
  *			lookup, mmu_interval_read_retry(), the translation
  *	wait_event	wait_event(): queue, look again, sleep

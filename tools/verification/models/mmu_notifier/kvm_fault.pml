@@ -1,32 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * KVM: page faults and pfn caches against invalidations, on processors that
- * reorder.  virt/kvm/mmu_notifier.c, virt/kvm/mmu_notifier.h,
+ * reorder.  virt/kvm/mmu_notifier.c, virt/kvm/mmu_notifier.h, virt/kvm/pfncache.c,
  * include/linux/kvm_mmu_notifier.h.
  *
  * Two invalidations, of which the first covers the page in question and the
  * second covers it or another one, against one who maps the page.  That is, as
  * chosen at the start, a fault under mmu_lock, a fault under a lock of the page,
  * or the refresh of a pfn cache.  They never meet each other, so one at a time
- * is all there is to check.
+ * is all there is to check.  Every start has its end: exit, which may lose one, is
+ * not in the model.
  *
  * What stands for what:
  *
  *	Invalidation	kvm_mn_range_start(), the page tables change,
  *			kvm_mn_range_end(); the other callers of begin and end
  *			do part of it
- *	pfncaches	kvm_pfncaches_invalidate()
- *	range_begin	kvm_mmu_invalidate_begin(), ..._range_add(), and
+ *	range_began	range_began(), under mn_lock
+ *	pfncaches	kvm_pfncaches_invalidate(), must_invalidate()
+ *	invalidate_begin kvm_mmu_invalidate_begin(), ..._range_add(), and
  *			kvm_unmap_gfn_range() with the flush
- *	range_end	kvm_mmu_invalidate_end(), and the counting in
- *			kvm_mn_range_end()
+ *	invalidate_end	kvm_mmu_invalidate_end()
+ *	range_ended	the rest of kvm_mn_range_end(): range_ended(),
+ *			waitqueue_active(), wake_up_all()
  *	LockedFault	kvm_faultin_pfn(), is_page_fault_stale():
  *			mmu_invalidate_sample(), mmu_invalidate_retry_gfn()
  *	PageFault	a fault that maps under a lock of the page only, which
  *			kvm_unmap_gfn_range() takes as well:
  *			mmu_invalidate_sample(), mmu_invalidate_retry()
- *	Refresh		hva_to_pfn_retry(): kvm_pfncache_sample(),
- *			kvm_pfncache_retry()
+ *	Refresh		one turn of the loop in hva_to_pfn_retry()
+ *	wait_for_hva	kvm_mmu_notifier_wait_for_hva(), hva_is_covered(); no
+ *			signal comes
  *
  * Memory: a store waits in its writer's buffer until the process Memory puts it
  * into memory, in any order.  smp_wmb() and unlocking wait until the buffer is
@@ -36,12 +40,18 @@
  * value to count from.  Two loads with no smp_rmb() between them come in either
  * order.  A load doesn't pass a lock upwards, nor an unlock downwards.
  *
+ * The flags of a cache are used under its lock only, and so have no buffer.  Nor
+ * has the wait queue, which has a lock of its own; who goes to sleep sets its
+ * state, with a full barrier, before it looks again.  But the last look of who
+ * ends a range may well come before its stores are in memory.
+ *
  * Claims:
  *
  *	claim_fresh	what is mapped is what the page tables say, and no
  *			invalidation that covers it is between the return of
  *			start and the call of end
  *	claim_survives	when page tables change the page is not mapped
+ *	claim_deadlock	no refresh waits for ever, no wake-up is lost
  *
  * Mutants, and the claim that the search first finds broken by each:
  *
@@ -60,13 +70,24 @@
  *						first
  *	MUT_UNSAFE_ONLY		claim_survives	retry_gfn_unsafe() in place of
  *						the check under mmu_lock
- *	MUT_GPC_END_NO_WMB	claim_fresh	as above, for pfn caches
- *	MUT_GPC_END_SWAPPED	claim_fresh
- *	MUT_GPC_RETRY_NO_RMB	claim_fresh
- *	MUT_GPC_SAMPLE_NO_RMB	claim_fresh
- *	MUT_GPC_NO_COUNTER	claim_survives
- *	MUT_GPC_NO_SEQUENCE	claim_fresh
- *	MUT_GPC_BEGIN_LATE	claim_survives	caches first, counted then
+ *	MUT_GPC_NO_WAIT		claim_survives	the refresh doesn't wait for
+ *						ranges
+ *	MUT_GPC_WAIT_FIRST	claim_survives	it waits before it has cleared
+ *						->stale
+ *	MUT_GPC_LOOKUP_FIRST	claim_fresh	it looks up the pfn before it
+ *						waits
+ *	MUT_GPC_STALE_UNSEEN	claim_survives	it doesn't look at ->stale
+ *	MUT_GPC_STALE_IF_VALID	claim_survives	a range leaves a cache alone that
+ *						isn't valid
+ *	MUT_GPC_CACHES_FIRST	claim_survives	it comes to the caches before it
+ *						is in mn_ranges
+ *	MUT_GPC_BYTE		claim_survives	the wait is not for a range that
+ *						covers the page but not ->uhva
+ *	MUT_GPC_PEEK_EARLY	claim_deadlock	the end looks for waiters before
+ *						it takes mn_lock
+ *	MUT_GPC_LOOK_UNLOCKED	claim_deadlock	the refresh looks for ranges
+ *						without mn_lock
+ *	MUT_GPC_NO_SECOND_LOOK	claim_deadlock	it sleeps without looking again
  */
 
 #define PAGE		0	/* the gfn in question */
@@ -79,8 +100,8 @@ hidden byte claim_fresh, claim_survives;
 /* Memory, and what is on its way there from the one or the other writer */
 #define IN_PROGRESS	0	/* mmu_invalidate_in_progress */
 #define SEQ		1	/* mmu_invalidate_seq */
-#define RUNNING		2	/* mn_ranges_running */
-#define ENDED		3	/* mn_ranges_ended */
+#define RUNNING		2	/* mn_ranges: how many cover PAGE, */
+#define RUNNING_OTHER	3	/* and how many don't */
 #define PTE		4	/* of PAGE in the mm: changes of it */
 #define NR_VARS		5
 
@@ -95,7 +116,11 @@ store_buffer buffer[2];
 /* Under mmu_lock, so it needs no buffer */
 bit range_set[2];		/* mmu_invalidate_range_start and _end */
 
+/* Under the cache's lock */
+bit cache_stale;		/* gfn_to_pfn_cache::stale */
+
 bit mmu_lock, page_lock, mn_lock;	/* page_lock: or that of the pfn cache */
+bit queued;			/* the refresh is in mn_hva_wait */
 bit is_cache;
 bit is_mapped;			/* the spte is set or the cache is valid */
 bit stale;			/* the PTE has changed since the lookup */
@@ -104,7 +129,7 @@ byte covering;			/* invalidations of PAGE that are past start */
 #define is_empty(w)	(!buffer[w].used[IN_PROGRESS] &&	\
 			 !buffer[w].used[SEQ] &&		\
 			 !buffer[w].used[RUNNING] &&		\
-			 !buffer[w].used[ENDED] &&		\
+			 !buffer[w].used[RUNNING_OTHER] &&	\
 			 !buffer[w].used[PTE])
 
 inline store(var, val)
@@ -152,27 +177,68 @@ end:
 	:: buffer[w].used[IN_PROGRESS] -> commit(w, IN_PROGRESS)
 	:: buffer[w].used[SEQ] -> commit(w, SEQ)
 	:: buffer[w].used[RUNNING] -> commit(w, RUNNING)
-	:: buffer[w].used[ENDED] -> commit(w, ENDED)
+	:: buffer[w].used[RUNNING_OTHER] -> commit(w, RUNNING_OTHER)
 	:: buffer[w].used[PTE] -> commit(w, PTE)
 	od
 }
 
 /* --- the invalidation ----------------------------------------------------- */
 
-inline count_running()
+#ifdef MUT_GPC_BYTE
+#define running		(w -> RUNNING_OTHER : RUNNING + page)
+#else
+#define running		(RUNNING + page)
+#endif
+
+inline range_began()
 {
 	lock(mn_lock);
-	store(RUNNING, memory[RUNNING] + 1);
+	store(running, memory[running] + 1);
 	unlock(mn_lock)
 }
+
+inline range_ended()
+{
+#ifdef MUT_GPC_PEEK_EARLY
+	awaited = queued;
+#endif
+	lock(mn_lock);
+	store(running, memory[running] - 1);
+#ifndef MUT_GPC_PEEK_EARLY
+	awaited = queued;
+#endif
+	unlock(mn_lock);
+	if
+	:: awaited -> queued = 0
+	:: else
+	fi
+}
+
+#ifdef MUT_GPC_STALE_IF_VALID
+#define must_invalidate	is_mapped
+#else
+#define must_invalidate	(is_mapped || !cache_stale)
+#endif
 
 inline pfncaches()
 {
 	if
 	:: is_cache && page == PAGE ->
 		lock(page_lock);
-		is_mapped = 0;
-		unlock(page_lock)
+		must = must_invalidate;
+		unlock(page_lock);
+		if
+		:: must ->
+			lock(page_lock);
+			if
+			:: must_invalidate ->
+				is_mapped = 0;
+				cache_stale = 1
+			:: else
+			fi;
+			unlock(page_lock)
+		:: else
+		fi
 	:: else
 	fi
 }
@@ -198,7 +264,7 @@ inline zap()
 	fi
 }
 
-inline range_begin()
+inline invalidate_begin()
 {
 	lock(mmu_lock);
 #ifdef MUT_BEGIN_LATE
@@ -223,7 +289,7 @@ inline range_begin()
 	unlock(mmu_lock)
 }
 
-inline range_end()
+inline invalidate_end()
 {
 	lock(mmu_lock);
 #ifdef MUT_END_SWAPPED
@@ -237,33 +303,21 @@ inline range_end()
 #endif
 	store(IN_PROGRESS, memory[IN_PROGRESS] - 1);
 #endif
-	unlock(mmu_lock);
-
-	lock(mn_lock);
-#ifdef MUT_GPC_END_SWAPPED
-	store(RUNNING, memory[RUNNING] - 1);
-	smp_wmb();
-	store(ENDED, memory[ENDED] + 1);
-#else
-	store(ENDED, memory[ENDED] + 1);
-#ifndef MUT_GPC_END_NO_WMB
-	smp_wmb();
-#endif
-	store(RUNNING, memory[RUNNING] - 1);
-#endif
-	unlock(mn_lock)
+	unlock(mmu_lock)
 }
 
 proctype Invalidation(byte w; byte page)
 {
-#ifdef MUT_GPC_BEGIN_LATE
+	bit must, awaited;
+
+#ifdef MUT_GPC_CACHES_FIRST
 	pfncaches();
-	count_running();
+	range_began();
 #else
-	count_running();
+	range_began();
 	pfncaches();
 #endif
-	range_begin();
+	invalidate_begin();
 
 	/* Under the page table lock, of which only the unlocking matters */
 	covering = covering + (page == PAGE);
@@ -274,7 +328,8 @@ proctype Invalidation(byte w; byte page)
 	is_empty(w);
 	covering = covering - (page == PAGE);
 
-	range_end()
+	invalidate_end();
+	range_ended()
 }
 
 /* --- who maps the page ---------------------------------------------------- */
@@ -289,26 +344,16 @@ proctype Invalidation(byte w; byte page)
 #endif
 #endif
 
-#ifdef MUT_GPC_NO_COUNTER
-#define gpc_should_retry	(number != sample)
-#else
-#ifdef MUT_GPC_NO_SEQUENCE
-#define gpc_should_retry	(counter != 0)
-#else
-#define gpc_should_retry	(counter || number != sample)
-#endif
-#endif
-
-inline sample_and_look_up(var)
+inline sample_and_look_up()
 {
-	sample = memory[var];
+	sample = memory[SEQ];
 	stale = 0
 }
 
-inline look_up_and_sample(var)
+inline look_up_and_sample()
 {
 	stale = 0;
-	sample = memory[var]
+	sample = memory[SEQ]
 }
 
 inline map()
@@ -322,9 +367,9 @@ inline map()
 inline LockedFault()
 {
 	if
-	:: sample_and_look_up(SEQ)
+	:: sample_and_look_up()
 #ifdef MUT_SAMPLE_NO_RMB
-	:: look_up_and_sample(SEQ)
+	:: look_up_and_sample()
 #endif
 	fi;
 #ifdef MUT_UNSAFE_ONLY
@@ -346,9 +391,9 @@ inline LockedFault()
 inline PageFault()
 {
 	if
-	:: sample_and_look_up(SEQ)
+	:: sample_and_look_up()
 #ifdef MUT_SAMPLE_NO_RMB
-	:: look_up_and_sample(SEQ)
+	:: look_up_and_sample()
 #endif
 	fi;
 	lock(page_lock);
@@ -365,24 +410,65 @@ inline PageFault()
 	page_lock = 0
 }
 
-/* The cache is not valid, or else there is nothing to refresh. */
+/* With very many ranges, others are taken to cover the page too. */
+inline look_for_ranges()
+{
+#ifndef MUT_GPC_LOOK_UNLOCKED
+	lock(mn_lock);
+#endif
+	if
+	:: must_wait = (memory[RUNNING] != 0)
+	:: memory[RUNNING_OTHER] -> must_wait = 1
+	fi;
+#ifndef MUT_GPC_LOOK_UNLOCKED
+	mn_lock = 0
+#endif
+}
+
+/* wait_event(): look, queue, look again, sleep. */
+inline wait_for_hva()
+{
+	look_for_ranges();
+	do
+	:: !must_wait ->
+		break
+	:: else ->
+		queued = 1;
+#ifndef MUT_GPC_NO_SECOND_LOOK
+		look_for_ranges();
+#endif
+		if
+		:: !must_wait -> queued = 0
+		:: !queued
+		fi
+	od
+}
+
+/* The cache is not valid, otherwise there is nothing to refresh. */
 inline Refresh()
 {
-	if
-	:: sample_and_look_up(ENDED)
-#ifdef MUT_GPC_SAMPLE_NO_RMB
-	:: look_up_and_sample(ENDED)
+#ifdef MUT_GPC_WAIT_FIRST
+	wait_for_hva();
 #endif
-	fi;
+	lock(page_lock);
+	cache_stale = 0;
+	page_lock = 0;
+#ifdef MUT_GPC_LOOKUP_FIRST
+	stale = 0;
+#endif
+#ifndef MUT_GPC_WAIT_FIRST
+#ifndef MUT_GPC_NO_WAIT
+	wait_for_hva();
+#endif
+#endif
+#ifndef MUT_GPC_LOOKUP_FIRST
+	stale = 0;
+#endif
 	lock(page_lock);
 	if
-	:: counter = memory[RUNNING]; number = memory[ENDED]
-#ifdef MUT_GPC_RETRY_NO_RMB
-	:: number = memory[ENDED]; counter = memory[RUNNING]
+#ifndef MUT_GPC_STALE_UNSEEN
+	:: cache_stale
 #endif
-	fi;
-	if
-	:: gpc_should_retry
 	:: else -> map()
 	fi;
 	page_lock = 0
@@ -395,6 +481,7 @@ inline Refresh()
 proctype Mapper(byte kind)
 {
 	byte sample, counter, number;
+	bit must_wait;
 
 end:
 	do

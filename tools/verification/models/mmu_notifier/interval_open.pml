@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Interval subscriptions: from when to when ranges are counted.
+ * mm/mmu_interval_notifier.c, mm/mmu_notifier.c.
+ *
+ * Two ranges come again and again, cover one subscription or not, and may fail.
+ * The owner of that subscription inserts it, tries any number of times to look up
+ * and map its page, removes it, and begins again.  Others insert and remove an
+ * interval subscription that no range covers, or register and unregister a struct
+ * mmu_notifier.  When nobody has a subscription the mm may die, and a new one
+ * takes its place.
+ *
+ * What stands for what:
+ *
+ *	readers		the locks that ranges hold: each has one from before its
+ *			start until after its end
+ *	all_locks	mmap_lock for writing, and mm_take_all_locks()
+ *	Range		mmu_notifier_invalidate_range_start(), the page tables
+ *			change, mmu_notifier_invalidate_range_end()
+ *	count_range	count_range()
+ *	invalidate_mine	a subscriber's ->invalidate()
+ *	intervals_end	mmu_intervals_end(), thaw()
+ *	counted		MMU_NOTIFIER_RANGE_COUNTED
+ *	close_if_due	close_if_due()
+ *	disarm_if_unused mmu_notifier_disarm_if_unused()
+ *	Work		close_work(), which may come at any time once it is
+ *			queued
+ *	insert		attach_to_open(), attach_interval(), and for an mm
+ *			that is closed mmu_notifier_subscribe() and attach_locked()
+ *	remove		mmu_interval_notifier_remove(), remove_or_defer()
+ *	register	mmu_notifier_register()
+ *	unregister	unlink_notifier()
+ *	Destroy		subscriptions_destroy_work()
+ *
+ * What is under mmu_notifier_subscriptions::lock is one atomic step.  interval.pml
+ * has the sequence number.  Here there is is_hit, which says that a subscription
+ * carries the current one, and has_changed, which says that it carries another one
+ * than when its reader sampled it.
+ *
+ * The static key goes off with its last reference, though the kernel waits a
+ * while.  Insertions that fail are in register.pml.
+ *
+ * Claims:
+ *
+ *	claim_fresh	what is mapped is what the page tables say, and no range
+ *			that covers it is between start and end
+ *	claim_survives	when page tables change nothing of the range is mapped
+ *	claim_heard	when page tables change and a struct mmu_notifier is
+ *			registered, the key is on
+ *	claim_counted	when a range ends the mm is open if the range was counted,
+ *			and closed if not: none that is not counted has a
+ *			subscription appear in it
+ *	claim_closed	in_progress is the number of ranges that were counted and
+ *			have not ended, so none is waited for that will not end;
+ *			and it is 0 while the mm is closed
+ *	claim_balance	the mm has one reference of the key while it is open or
+ *			has a struct mmu_notifier, and none otherwise
+ *
+ * Mutants, and the claim that the search first finds broken by each:
+ *
+ *	MUT_CLOSE_COUNTED	claim_closed	closes with a counted range in
+ *						progress
+ *	MUT_CLOSE_USED		claim_survives	the work doesn't look whether
+ *						there is a subscription
+ *	MUT_CLOSING_STAYS	claim_survives	an insertion doesn't call off the
+ *						closing
+ *	MUT_COUNT_CLOSED	claim_closed	a start doesn't look again, under
+ *						the lock, whether the mm is open
+ *	MUT_ATTACH_PEEKED	claim_counted	nor does an insertion
+ *	MUT_INSERT_UNLOCKED	claim_counted	an insertion opens the mm without
+ *						all locks
+ *	MUT_INSERTED_UNHIT	claim_fresh	who is inserted with a range in
+ *						progress doesn't count as hit
+ *	MUT_DISARM_AT_ONCE	claim_counted	the reference of the key is
+ *						dropped with the last interval
+ *						subscription
+ *	MUT_DISARM_OPEN		claim_fresh	or with the last struct
+ *						mmu_notifier, though open
+ *	MUT_DISARM_LISTED	claim_heard	or when the mm closes, though
+ *						there is a struct mmu_notifier
+ *	MUT_STAYS_ARMED		claim_fresh	it is dropped twice
+ *	MUT_KEEP_BOTH		claim_balance	a reference is taken by each, and
+ *						one dropped for all
+ *
+ * There is no mutant whose ranges look at their end whether the mm is open, and
+ * not whether they were counted: by claim_counted that is the same.
+ */
+
+/* The interval subscriptions */
+#define MINE		0
+#define OTHER		1
+#define NR_SUBS		2
+
+/* Always 0: they name, in pan's output, what was violated. */
+hidden byte claim_fresh, claim_survives, claim_counted, claim_closed;
+hidden byte claim_heard, claim_balance;
+#define CLAIM(name, cond)	assert((cond) || name)
+
+byte readers;
+bit all_locks;
+
+byte key;		/* references of the static key */
+byte pins;		/* references of the mm */
+
+/* struct mmu_notifier_subscriptions */
+bit armed;
+bit listed;		/* a struct mmu_notifier is in the list */
+
+/* struct mmu_notifier_intervals */
+bit open, closing, frozen;
+byte nr, in_progress;
+bit in_tree[NR_SUBS], deferred[NR_SUBS];
+bit work_queued;
+
+bit is_hit[NR_SUBS];
+
+/* Of MINE */
+bit has_changed;
+bit reader_waits;
+bit spte;
+bit stale;		/* page tables have changed since the lookup */
+
+byte counted_ranges;	/* that have not come to mmu_intervals_end() */
+byte covering;		/* the range that covers MINE is between start and end */
+
+/* --- the static key ------------------------------------------------------- */
+
+inline disarm_if_unused()
+{
+	if
+#ifdef MUT_DISARM_OPEN
+	:: armed && !listed ->
+#else
+#ifdef MUT_DISARM_LISTED
+	:: armed && !open ->
+#else
+	:: armed && !listed && !open ->
+#endif
+#endif
+#ifndef MUT_STAYS_ARMED
+		armed = 0;
+#endif
+		key--
+	:: else
+	fi
+}
+
+/* --- the range ------------------------------------------------------------ */
+
+inline check_closed()
+{
+	CLAIM(claim_closed, in_progress == counted_ranges);
+	CLAIM(claim_closed, open || !in_progress)
+}
+
+inline count_range()
+{
+	if
+#ifdef MUT_COUNT_CLOSED
+	:: true ->
+#else
+	:: open ->
+#endif
+		counted = 1;
+		counted_ranges++;
+		in_progress++;
+		hit = covers && in_tree[MINE];
+		frozen = frozen || hit
+#ifndef MUT_COUNT_CLOSED
+	:: else
+#endif
+	fi;
+	check_closed()
+}
+
+inline invalidate_mine()
+{
+	d_step {
+		has_changed = has_changed || !is_hit[MINE];
+		is_hit[MINE] = 1;
+		spte = 0
+	}
+}
+
+inline close_if_due()
+{
+	if
+#ifdef MUT_CLOSE_COUNTED
+	:: closing ->
+#else
+	:: closing && !in_progress ->
+#endif
+		closing = 0;
+		open = 0;
+		disarm_if_unused()
+	:: else
+	fi;
+	check_closed()
+}
+
+inline thaw_one(s)
+{
+	is_hit[s] = 0;
+	in_tree[s] = in_tree[s] ^ deferred[s];
+	deferred[s] = 0
+}
+
+inline intervals_end()
+{
+	atomic {
+		CLAIM(claim_counted, counted == open);
+		if
+		:: counted ->
+			counted = 0;
+			counted_ranges--;
+			in_progress--;
+			if
+			:: !in_progress && frozen ->
+				frozen = 0;
+				reader_waits = 0;
+				thaw_one(MINE);
+				thaw_one(OTHER)
+			:: else
+			fi;
+			close_if_due()
+		:: else
+		fi
+	}
+}
+
+#define mm_has_notifiers	(key != 0)
+
+proctype Range()
+{
+	bit covers, is_open, counted, hit, failed;
+
+end:
+	do
+	:: atomic {
+		!all_locks ->
+		readers++;
+		if
+		:: covers = 0
+		:: covers = 1
+		fi
+	   }
+		if
+		:: mm_has_notifiers -> is_open = open
+		:: else
+		fi;
+		if
+		:: is_open -> atomic { count_range() }
+		:: else
+		fi;
+		if
+		:: hit -> invalidate_mine()
+		:: else
+		fi;
+		if
+		:: counted -> failed = 1
+		:: true
+		fi;
+
+		if
+		:: failed ->
+			intervals_end()
+		:: else ->
+			CLAIM(claim_heard, !listed || mm_has_notifiers);
+			if
+			:: covers ->
+				covering++;
+				d_step {
+					CLAIM(claim_survives, !spte);
+					stale = 1
+				}
+				covering--
+			:: else
+			fi;
+			if
+			:: mm_has_notifiers -> intervals_end()
+			:: else ->
+				d_step {
+					counted_ranges = counted_ranges - counted;
+					counted = 0;
+					check_closed()
+				}
+			fi
+		fi;
+		d_step {
+			readers--;
+			covers = 0;
+			is_open = 0;
+			hit = 0;
+			failed = 0
+		}
+	od
+}
+
+proctype Work()
+{
+end:
+	do
+	:: atomic {
+		work_queued ->
+		work_queued = 0;
+#ifdef MUT_CLOSE_USED
+		closing = open;
+#else
+		closing = open && !nr;
+#endif
+		close_if_due()
+	   }
+	od
+}
+
+/* --- subscribers ---------------------------------------------------------- */
+
+inline attach_interval(s)
+{
+	nr++;
+#ifndef MUT_CLOSING_STAYS
+	closing = 0;
+#endif
+	open = 1;
+	deferred[s] = frozen;
+	in_tree[s] = !frozen;
+#ifndef MUT_INSERTED_UNHIT
+	frozen = frozen || in_progress;
+#endif
+	is_hit[s] = frozen
+}
+
+inline arm()
+{
+	d_step {
+		CLAIM(claim_balance, key <= 2);
+		key++
+	}
+}
+
+inline take_all_locks()
+{
+	atomic { !all_locks && !readers -> all_locks = 1 }
+}
+
+/* The mm has the reference now. */
+inline take_reference()
+{
+	was_armed = armed;
+	armed = 1
+}
+
+/* Unless it had one. */
+inline disarm_if_both()
+{
+	d_step {
+		if
+#ifndef MUT_KEEP_BOTH
+		:: was_armed -> key--
+#endif
+		:: else
+		fi;
+		was_armed = 0
+	}
+}
+
+inline insert(s)
+{
+#ifdef MUT_ATTACH_PEEKED
+	is_open = open;
+#endif
+	atomic {
+#ifndef MUT_ATTACH_PEEKED
+		is_open = open;
+#endif
+		if
+		:: is_open ->
+			attach_interval(s);
+			check_closed()
+		:: else
+		fi
+	}
+	if
+	:: is_open
+	:: else ->
+		arm();
+#ifndef MUT_INSERT_UNLOCKED
+		take_all_locks();
+#endif
+		atomic {
+			take_reference();
+			attach_interval(s);
+			check_closed()
+		}
+#ifndef MUT_INSERT_UNLOCKED
+		all_locks = 0;
+#endif
+		disarm_if_both()
+	fi
+}
+
+inline remove(s)
+{
+	atomic {
+		if
+		:: !frozen -> in_tree[s] = 0
+		:: frozen && !in_tree[s] -> deferred[s] = 0
+		:: frozen && in_tree[s] -> deferred[s] = 1
+		fi;
+		nr--;
+		if
+		:: !nr -> work_queued = 1;
+#ifdef MUT_DISARM_AT_ONCE
+			armed = 0;
+			key--
+#endif
+		:: else
+		fi
+	}
+	!deferred[s]
+}
+
+inline try_to_map()
+{
+	d_step {
+		has_changed = 0;
+		reader_waits = is_hit[MINE]
+	}
+	!reader_waits;
+	stale = 0;
+	d_step {
+		if
+		:: has_changed
+		:: else ->
+			CLAIM(claim_fresh, !stale && !covering);
+			spte = 1
+		fi
+	}
+}
+
+proctype Owner()
+{
+	bit is_open, was_armed;
+
+end:
+	do
+	:: pins++;
+		insert(MINE);
+		do
+		:: try_to_map()
+		:: break
+		od;
+		spte = 0;
+		remove(MINE);
+		d_step {
+			is_hit[MINE] = 0;
+			has_changed = 0;
+			stale = 0;
+			is_open = 0;
+			pins--
+		}
+	od
+}
+
+inline register()
+{
+	arm();
+	take_all_locks();
+	atomic {
+		take_reference();
+		listed = 1
+	}
+	all_locks = 0;
+	disarm_if_both()
+}
+
+inline unregister()
+{
+	atomic {
+		listed = 0;
+		disarm_if_unused()
+	}
+}
+
+proctype Other()
+{
+	bit is_open, was_armed;
+
+end:
+	do
+	:: pins++;
+		if
+		:: insert(OTHER);
+			remove(OTHER)
+		:: register();
+			unregister()
+		fi;
+		d_step {
+			is_hit[OTHER] = 0;
+			is_open = 0;
+			pins--
+		}
+	od
+}
+
+proctype Destroy()
+{
+end:
+	do
+	:: atomic {
+		!pins && !readers ->
+		CLAIM(claim_balance, key == open);
+		if
+		:: armed ->
+			armed = 0;
+			key--
+		:: else
+		fi;
+		CLAIM(claim_balance, !key);
+		check_closed();
+		open = 0;
+		closing = 0;
+		work_queued = 0
+	   }
+	od
+}
+
+init
+{
+	atomic {
+		run Destroy();
+		run Work();
+		run Range();
+		run Range();
+		run Other();
+		run Owner()
+	}
+}
