@@ -269,7 +269,10 @@ static void start_short_storms(void)
 	start_storm(blow_short, t.right, 4096);
 }
 
-/* As many as it takes for a range to be in progress at any time */
+/*
+ * As many as it takes for a range to be in progress at any time: half of those
+ * that don't run have been stopped between two ranges, after a flush of the TLBs.
+ */
 static void start_long_storms(void)
 {
 	int i;

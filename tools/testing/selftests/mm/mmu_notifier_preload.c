@@ -54,6 +54,7 @@
 #define RANGES		256
 #define LINES_IN_PAGE	84	/* the shortest line of maps has 49 bytes */
 #define RECENT		32
+#define NEIGHBOURHOOD	(128 * PAGE)
 
 static const struct class {
 	const char *name;
@@ -294,11 +295,11 @@ static void map(void)
 static void check(unsigned long addr)
 {
 	struct test_mn_check arg = {
-		.addr = addr & -(2UL << 20),
-		.len = 2UL << 20,
+		.addr = addr & -NEIGHBOURHOOD,
+		.len = NEIGHBOURHOOD,
 	};
 
-	if (!pick(16)) {
+	if (!pick(128)) {
 		arg.addr = 0;
 		arg.len = -1ULL;
 	}
