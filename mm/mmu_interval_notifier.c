@@ -556,8 +556,10 @@ void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub)
 
 	mm = interval_sub->mm;
 	subs = mm->notifier_subscriptions;
-	if (mmu_notifier_debug_inside(subs))
+	if (mmu_notifier_debug_inside(subs)) {
+		mmu_subscription_begins(&interval_sub->subscribed);
 		return;
+	}
 
 	might_sleep();
 	lockdep_will_wait_for_ranges();

@@ -649,13 +649,15 @@ void mmu_notifier_put(struct mmu_notifier *subscription)
 	struct mmu_notifier_subscriptions *subs;
 	bool last = false;
 
-	if (!mmu_notifier_may_end(&subscription->subscribed, subscription->ops))
+	if (!mmu_notifier_may_put(&subscription->subscribed, subscription->ops))
 		return;
 
 	subs = subscription->mm->notifier_subscriptions;
 	spin_lock(&subs->lock);
 	if (!WARN_ON_ONCE(!subscription->users))
-		last = !--subscription->users;
+		last = !--subscription->users &&
+		       mmu_notifier_may_end(&subscription->subscribed,
+					    subscription->ops);
 	if (last)
 		unlink_notifier(subs, subscription);
 	spin_unlock(&subs->lock);
@@ -730,8 +732,10 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 		return;
 
 	subs = mm->notifier_subscriptions;
-	if (mmu_notifier_debug_inside(subs))
+	if (mmu_notifier_debug_inside(subs)) {
+		mmu_subscription_begins(&subscription->subscribed);
 		return;
+	}
 
 	walk_begin(&walk, subs);
 	released = call_release(subs, subscription, mm);

@@ -92,9 +92,18 @@ void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
 
 /* --- whether a subscription lasts ----------------------------------------- */
 
+/* What ->self is while the owner waits for the end, and callbacks may still run */
+static inline const struct mmu_subscribed *
+mmu_subscription_ending(const struct mmu_subscribed *subscribed)
+{
+	return (const void *)subscribed + 1;
+}
+
 static inline bool mmu_is_subscribed(const struct mmu_subscribed *subscribed)
 {
-	return READ_ONCE(subscribed->self) == subscribed;
+	const struct mmu_subscribed *self = READ_ONCE(subscribed->self);
+
+	return self == subscribed || self == mmu_subscription_ending(subscribed);
 }
 
 /* With all of the subscription filled in, before anybody can find it. */
@@ -177,11 +186,22 @@ mmu_notifier_debug_may_begin(const struct mmu_subscribed *subscribed,
 	return false;
 }
 
-/* Before a subscription of @ops ends, by the will of its owner. */
-static inline bool mmu_notifier_may_end(const struct mmu_subscribed *subscribed,
+/* Before the owner drops a reference of a subscription of @ops. */
+static inline bool mmu_notifier_may_put(const struct mmu_subscribed *subscribed,
 					const void *ops)
 {
-	if (likely(mmu_is_subscribed(subscribed)))
+	if (likely(READ_ONCE(subscribed->self) == subscribed))
+		return true;
+	mmu_notifier_report(MMU_NOTIFIER_NOT_SUBSCRIBED, NULL, ops);
+	return false;
+}
+
+/* Before the owner ends a subscription of @ops, which is done only once. */
+static inline bool mmu_notifier_may_end(struct mmu_subscribed *subscribed,
+					const void *ops)
+{
+	if (likely(cmpxchg(&subscribed->self, subscribed,
+			   mmu_subscription_ending(subscribed)) == subscribed))
 		return true;
 	mmu_notifier_report(MMU_NOTIFIER_NOT_SUBSCRIBED, NULL, ops);
 	return false;

@@ -73,9 +73,9 @@ enum mmu_notifier_event {
 
 /**
  * struct mmu_subscribed - tells whether a subscription of either kind lasts
- * @self: points to this very structure for as long as it does, so that a
- *	subscription which ended or never began can be told whatever memory held
- *	before
+ * @self: points to this very structure for as long as it does, and one byte
+ *	further while its owner is ending it; so a subscription that ended or
+ *	never began can be told, whatever the memory held before
  */
 struct mmu_subscribed {
 	const struct mmu_subscribed *self;
