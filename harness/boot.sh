@@ -141,7 +141,10 @@ fail() {
 disk_full() { [ "$(df -k --output=avail "$build" | tail -n 1)" -lt 256 ]; }
 
 # booting: has no test begun yet, and has the kernel complained of nothing?
-booting() { ! grep -aq "^START $run " "$log" && [ -z "$(complaints "$log")" ]; }
+booting() {
+	! grep -aq "^START $run " "$log" &&
+		[ -z "$(complaints <(tr -d '\r' <"$log"))" ]
+}
 
 # spoken: how many lines tell that the machine is alive.  When it has booted they
 # are those of the test: a kernel that is stuck may say so again and again.

@@ -119,8 +119,8 @@ int kvm_mmu_notifier_wait_for_hva(struct kvm *kvm, unsigned long hva)
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (wait_event_killable(kvm->mn_hva_wait, READ_ONCE(*released) ||
-						  !hva_is_covered(kvm, hva)))
+	if (wait_event_killable(kvm->mn_hva_wait,
+				READ_ONCE(*released) || !hva_is_covered(kvm, hva)))
 		return -EINTR;
 	return READ_ONCE(*released) ? -ESRCH : 0;
 }
