@@ -81,19 +81,6 @@ static void register_thread(void *data)
 	flush_signals(current);
 }
 
-static void register_locked_thread(void *data)
-{
-	struct registrant *registrant = data;
-
-	allow_signal(SIGUSR1);
-	mn_gate_pass(registrant->gate);
-	mmap_write_lock(registrant->mm);
-	registrant->ret = __mmu_notifier_register(&registrant->listener->mn,
-						  registrant->mm);
-	mmap_write_unlock(registrant->mm);
-	flush_signals(current);
-}
-
 /* It got through: the subscription is notified and can be unregistered */
 static void expect_registered(struct kunit *test, struct registrant *registrant)
 {
@@ -554,13 +541,26 @@ static void unregister_waits_in_other_callback(struct kunit *test)
 	mmu_notifier_unregister(&caller->mn, mm);
 }
 
-#ifdef CONFIG_HOTPLUG_CPU
+#if defined(CONFIG_HOTPLUG_CPU) && defined(CONFIG_JUMP_LABEL)
 /* ------------------------------- CPU hotplug ------------------------------ */
+
+static void register_locked_thread(void *data)
+{
+	struct registrant *registrant = data;
+
+	allow_signal(SIGUSR1);
+	mn_gate_pass(registrant->gate);
+	mmap_write_lock(registrant->mm);
+	registrant->ret = __mmu_notifier_register(&registrant->listener->mn,
+						  registrant->mm);
+	mmap_write_unlock(registrant->mm);
+	flush_signals(current);
+}
 
 /*
  * The first registration in the system turns the static key on, which it can't
  * while a CPU comes or goes.  If it holds mmap_lock, it waits for a while or until
- * a signal arrives, and gives up.
+ * a signal arrives, and gives up.  Without jump labels that takes no lock.
  */
 static void expect_given_up(struct kunit *test, struct mm_struct *mm, int signal,
 			    int error)
@@ -620,7 +620,7 @@ static struct kunit_case mmu_notifier_locks_cases[] = {
 	KUNIT_CASE(all_get_through),
 	KUNIT_CASE(unregister_in_other_callback),
 	KUNIT_CASE(unregister_waits_in_other_callback),
-#ifdef CONFIG_HOTPLUG_CPU
+#if defined(CONFIG_HOTPLUG_CPU) && defined(CONFIG_JUMP_LABEL)
 	KUNIT_CASE(hotplug_in_the_way),
 #endif
 	{ }
