@@ -15,7 +15,8 @@ say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-build=$(realpath -ms -- "${BUILD:-$top/build}")
+build=${BUILD:-$top/build}
+[[ $build == /* && $build != */.* ]] || build=$(realpath -ms -- "$build")
 linux=$build/linux
 logs=$build/logs
 jobs=${JOBS:-$(nproc)}
@@ -38,9 +39,10 @@ ours() {
 	[ -e "$1/$marker" ] || { [ -d "$1/logs" ] && [ -f "$1/tree.state" ]; }
 }
 
-# use_build: makes the build directory, or takes an empty one
+# use_build: makes the build directory, or takes one that is empty or ours
 use_build() {
 	local files
+	[ ! -e "$build/$marker" ] || [ ! -d "$logs" ] || [ ! -w "$logs" ] || return 0
 	[[ $build != *[[:space:]:]* ]] ||
 		die "BUILD: '$build' has a blank or a colon, which no kernel build takes"
 	[ ! -d "${LINUX:-}" ] || [[ $build/ != "$(realpath -s -- "$LINUX")"/* ]] ||
@@ -50,7 +52,7 @@ use_build() {
 	files=$(ls -A -I lost+found "$build")
 	[ -z "$files" ] || ours "$build" ||
 		die "BUILD: $build has other files in it: name a new directory"
-	mkdir -p "$logs" && : >>"$build/$marker" || exit 1
+	: >>"$build/$marker" && mkdir -p "$logs" || exit 1
 }
 
 [[ $jobs =~ ^[1-9][0-9]{0,4}$ ]] || die "JOBS: '$jobs' is not a number of jobs"

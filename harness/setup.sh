@@ -11,59 +11,57 @@
 
 test_groups='tree kernel boot kunit model check upstream'
 
-# table: what each group needs: a probe, and the Debian package that has it.
+# What each group needs: a probe, and the Debian package that has it.
 # A probe is the name of a program, header:NAME, static:LIBRARY (one that can be
 # linked statically), or run:FUNCTION, which is below.
-table() {
-	cat <<-'END'
-	tree	git				git
-	tree	make				make
-	tree	spatch				coccinelle
-	tree	run:python_library		libpython3.11
-	tree	unifdef				unifdef
-	tree	xz				xz-utils
-	tree	bzip2				bzip2
-	tree	run:kernel_source		linux-source-6.12
-	kernel	gcc				gcc
-	kernel	ccache				ccache
-	kernel	make				make
-	kernel	bc				bc
-	kernel	bison				bison
-	kernel	flex				flex
-	kernel	flock				util-linux
-	kernel	perl				perl
-	kernel	patch				patch
-	kernel	depmod				kmod
-	kernel	mkfs.ext4			e2fsprogs
-	kernel	header:stdio.h			libc6-dev
-	kernel	header:libelf.h			libelf-dev
-	kernel	header:openssl/opensslv.h	libssl-dev
-	arches	clang-19			clang-19
-	arches	ld.lld-19			lld-19
-	arches	llvm-nm-19			llvm-19
-	boot	qemu-system-x86_64		qemu-system-x86
-	boot	run:static_busybox		busybox-static
-	boot	cpio				cpio
-	boot	static:c			libc6-dev
-	kunit	python3				python3
-	model	spin				spin
-	model	gcc				gcc
-	model	make				make
-	check	sparse				sparse
-	check	perl				perl
-	check	bison				bison
-	check	flex				flex
-	torture	stress-ng			stress-ng
-	upstream	rsync			rsync
-	upstream	static:cap		libcap-dev
-	upstream	static:numa		libnuma-dev
-	upstream	static:uring		liburing-dev
-	END
-}
+table='
+tree	git				git
+tree	make				make
+tree	spatch				coccinelle
+tree	run:python_library		libpython3.11
+tree	unifdef				unifdef
+tree	xz				xz-utils
+tree	bzip2				bzip2
+tree	run:debian_kernel		linux-source-6.12
+kernel	gcc				gcc
+kernel	ccache				ccache
+kernel	make				make
+kernel	bc				bc
+kernel	bison				bison
+kernel	flex				flex
+kernel	flock				util-linux
+kernel	perl				perl
+kernel	patch				patch
+kernel	depmod				kmod
+kernel	mkfs.ext4			e2fsprogs
+kernel	header:stdio.h			libc6-dev
+kernel	header:libelf.h			libelf-dev
+kernel	header:openssl/opensslv.h	libssl-dev
+arches	clang-19			clang-19
+arches	ld.lld-19			lld-19
+arches	llvm-nm-19			llvm-19
+boot	qemu-system-x86_64		qemu-system-x86
+boot	run:static_busybox		busybox-static
+boot	cpio				cpio
+boot	static:c			libc6-dev
+kunit	python3				python3
+model	spin				spin
+model	gcc				gcc
+model	make				make
+check	sparse				sparse
+check	perl				perl
+check	bison				bison
+check	flex				flex
+torture	stress-ng			stress-ng
+upstream	rsync			rsync
+upstream	static:cap		libcap-dev
+upstream	static:numa		libnuma-dev
+upstream	static:uring		liburing-dev
+'
 
 # Coccinelle loads it to tell where a rule has matched.
 python_library() { [[ $(ldconfig -p) == *libpython3* ]]; }
-kernel_source() { [ -n "${LINUX:-}" ] || [ -f "$debian" ]; }
+debian_kernel() { [ -n "${LINUX:-}" ] || [ -f "$debian" ]; }
 static_busybox() { [ -x /bin/busybox ] && ! ldd /bin/busybox; }
 
 there() {
@@ -79,13 +77,13 @@ there() {
 # missing GROUP...: "PROBE PACKAGE" of what is not there
 missing() {
 	local group probe package
-	table | while read -r group probe package; do
+	while read -r group probe package; do
 		[[ " $* " != *" $group "* ]] || there "$probe" ||
 			echo "$probe $package"
-	done | sort -u
+	done <<<"$table" | sort -u
 }
 
-probes() { cut -d ' ' -f 1 <<<"$1" | sort -u | paste -sd ' '; }
+probes() { cut -d ' ' -f 1 <<<"${1//run:/}" | sort -u | paste -sd ' '; }
 packages() { cut -d ' ' -f 2 <<<"$1" | sort -u | paste -sd ' '; }
 
 install_packages() {
@@ -98,10 +96,10 @@ install_packages() {
 }
 
 read -ra groups <<<"${*:-test}"
-known=" test $(table | cut -f 1 | sort -u | paste -sd ' ') "
 for group in "${groups[@]}"; do
-	[[ $known == *" $group "* ]] ||
-		die "setup.sh: no group $group; there are:${known% }"
+	[ "$group" = test ] || [[ $table == *$'\n'"$group"$'\t'* ]] ||
+		die "setup.sh: no group $group; there are: test" \
+			"$(cut -f 1 <<<"$table" | sort -u | paste -sd ' ')"
 done
 [[ " ${groups[*]} " != *' test '* ]] || read -ra groups <<<"${groups[*]} $test_groups"
 [[ " ${groups[*]} " != *' tree '* ]] || check_kind
@@ -113,7 +111,7 @@ need=$(missing "${groups[@]}")
 [ -n "$need" ] || exit 0
 if ! type -P dpkg >/dev/null || ! type -P apt-get >/dev/null; then
 	die "these are missing: $(probes "$need"); install them" \
-		"(SETUP=no goes on without)"
+		"(instead of debian_kernel, set LINUX; SETUP=no goes on without)"
 elif [ "$(id -u)" -ne 0 ]; then
 	die "packages are missing; to install them:" \
 		"sudo apt-get install $(packages "$need")"

@@ -135,8 +135,7 @@ move_to() {
 }
 
 [ -n "${LINUX-unset}" ] || say "LINUX is empty: taking the default, $debian"
-check_kind
-"$top/harness/setup.sh" tree
+"$top/harness/setup.sh" tree	# which looks at LINUX first
 choose_source
 [ -e "$source" ] || refuse "does not exist"
 [ ! -d "$source" ] || check_clean

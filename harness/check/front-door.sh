@@ -89,7 +89,8 @@ wrong_kernels() {
 
 build_directories() {
 	local before
-	holds 'BUILD is relative' run tree BUILD=../sub/relative
+	says 'BUILD is relative' "^tree: $tmp/sub/relative/linux is at series" \
+		run tree BUILD=../sub/relative
 	holds 'it is where make was called' made "$tmp/sub/relative"
 	mkdir "$tmp/empty"
 	holds 'BUILD is empty' run setup BUILD="$tmp/empty"
@@ -151,7 +152,7 @@ lacking() {
 	local line
 	cp "$top/harness/setup.sh" harness/
 	for line; do
-		sed -i "/^\tEND\$/i\\\t${line// /\\t}" harness/setup.sh
+		sed -i "s|^table='\$|&\n${line// /\\t}|" harness/setup.sh
 	done
 }
 
@@ -173,7 +174,7 @@ what_is_missing() {
 		'sudo apt-get install package-1 package-2 package-3 package-4$' \
 		setup harness/setup.sh absent
 	refuses 'without apt-get it is listed' \
-		'missing: header:no/such.h no-such-program run:false static:nosuch; .*SETUP=no' \
+		'missing: false header:no/such.h no-such-program static:nosuch; .*SETUP=no' \
 		setup PATH="$tmp/few" harness/setup.sh absent
 	holds 'SETUP=no' setup SETUP=no harness/setup.sh absent
 	holds 'what other targets need does not count' setup harness/setup.sh tree

@@ -43,7 +43,7 @@
 /* No operation may take longer than this many invalidations. */
 #define LIMIT_SHORT	100000		/* of a page */
 #define LIMIT_LONG	5000		/* of LONG_SIZE */
-#define LIMIT_BUSY	1000000		/* of a page, for what has much to do */
+#define LIMIT_BUSY	400000		/* of a page, for what waits for RCU as well */
 
 #define MAX_STORMS	16
 #define WATCH_INTERVAL	100000		/* microseconds */

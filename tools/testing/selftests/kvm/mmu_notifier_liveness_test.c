@@ -144,7 +144,7 @@ static const char *path_prefault_root(void)
 		change_other_slot(i);
 		before = vm_get_stat(t.vm, "pages_4k");
 		must_end("KVM_PRE_FAULT_MEMORY after another memslot has gone",
-			 LIMIT_BUSY);
+			 LIMIT_SHORT);
 		prefault_all(DATA_GPA, FEW_PAGES * 4096);
 		ended();
 		mapped = vm_get_stat(t.vm, "pages_4k") - before;

@@ -318,14 +318,33 @@ static void count(void)
 	stale = stats.stale;
 }
 
+static long now(void)
+{
+	struct timespec time;
+
+	sys(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&time, 0, 0);
+	return time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* The thread holds mmap_lock most of the time; the program wants it too. */
+static void pause_since(long begin)
+{
+	long time = (now() - begin) * pick(4) + pick(1000000);
+	struct timespec pause = {
+		.tv_sec = time / 1000000000,
+		.tv_nsec = time % 1000000000,
+	};
+
+	sys(SYS_nanosleep, (long)&pause, 0, 0, 0);
+}
+
 static void work(void)
 {
-	struct timespec pause = {};
 	unsigned long round;
+	long begin;
+	int i;
 
-	for (round = 1; look_around(); round++) {
-		int i;
-
+	for (round = 1; begin = now(), look_around(); round++) {
 		for (i = 0; i < 4; i++) {
 			map();
 			if (class->class != TEST_MN_SVA)
@@ -336,8 +355,7 @@ static void work(void)
 		/* Often in the beginning: the process may be a short-lived one. */
 		if (round % 8 == 0 || !(round & (round - 1)))
 			count();
-		pause.tv_nsec = pick(2000000);
-		sys(SYS_nanosleep, (long)&pause, 0, 0, 0);
+		pause_since(begin);
 	}
 }
 
