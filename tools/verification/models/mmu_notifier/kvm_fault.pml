@@ -8,8 +8,9 @@
  * second covers it or another one, against one who maps the page.  That is, as
  * chosen at the start, a fault under mmu_lock, a fault under a lock of the page,
  * or the refresh of a pfn cache.  They never meet each other, so one at a time
- * is all there is to check.  Every start has its end: exit, which may lose one, is
- * not in the model.
+ * is all there is to check.  For the pfn cache the second invalidation may also be
+ * the end of the address space: then the first may lose its end, and the page
+ * goes without one more.
  *
  * What stands for what:
  *
@@ -31,6 +32,7 @@
  *	Refresh		one turn of the loop in hva_to_pfn_retry()
  *	wait_for_hva	kvm_mmu_notifier_wait_for_hva(), hva_is_covered(); no
  *			signal comes
+ *	Release		kvm_mn_release(), then exit_mmap()
  *
  * Memory: a store waits in its writer's buffer until the process Memory puts it
  * into memory, in any order.  smp_wmb() and unlocking wait until the buffer is
@@ -88,6 +90,11 @@
  *	MUT_GPC_LOOK_UNLOCKED	claim_deadlock	the refresh looks for ranges
  *						without mn_lock
  *	MUT_GPC_NO_SECOND_LOOK	claim_deadlock	it sleeps without looking again
+ *	MUT_EXIT_CACHES_FIRST	claim_survives	the release comes to the caches
+ *						before it sets ->released
+ *	MUT_EXIT_UNSEEN		claim_survives	the refresh only ends its wait for
+ *						->released
+ *	MUT_EXIT_NO_WAKE_UP	claim_deadlock	the release wakes nobody
  */
 
 #define PAGE		0	/* the gfn in question */
@@ -103,7 +110,8 @@ hidden byte claim_fresh, claim_survives;
 #define RUNNING		2	/* mn_ranges: how many cover PAGE, */
 #define RUNNING_OTHER	3	/* and how many don't */
 #define PTE		4	/* of PAGE in the mm: changes of it */
-#define NR_VARS		5
+#define RELEASED	5	/* mn_ranges.released */
+#define NR_VARS		6
 
 byte memory[NR_VARS];
 
@@ -125,12 +133,14 @@ bit is_cache;
 bit is_mapped;			/* the spte is set or the cache is valid */
 bit stale;			/* the PTE has changed since the lookup */
 byte covering;			/* invalidations of PAGE that are past start */
+bit unsubscribed;		/* no end comes any more */
 
 #define is_empty(w)	(!buffer[w].used[IN_PROGRESS] &&	\
 			 !buffer[w].used[SEQ] &&		\
 			 !buffer[w].used[RUNNING] &&		\
 			 !buffer[w].used[RUNNING_OTHER] &&	\
-			 !buffer[w].used[PTE])
+			 !buffer[w].used[PTE] &&		\
+			 !buffer[w].used[RELEASED])
 
 inline store(var, val)
 {
@@ -179,6 +189,7 @@ end:
 	:: buffer[w].used[RUNNING] -> commit(w, RUNNING)
 	:: buffer[w].used[RUNNING_OTHER] -> commit(w, RUNNING_OTHER)
 	:: buffer[w].used[PTE] -> commit(w, PTE)
+	:: buffer[w].used[RELEASED] -> commit(w, RELEASED)
 	od
 }
 
@@ -328,8 +339,29 @@ proctype Invalidation(byte w; byte page)
 	is_empty(w);
 	covering = covering - (page == PAGE);
 
-	invalidate_end();
-	range_ended()
+	if
+	:: unsubscribed
+	:: invalidate_end();
+	   range_ended()
+	fi
+}
+
+proctype Release(byte w; byte page)
+{
+	bit must;
+
+#ifdef MUT_EXIT_CACHES_FIRST
+	pfncaches();
+	store(RELEASED, 1);
+#else
+	store(RELEASED, 1);
+	pfncaches();
+#endif
+#ifndef MUT_EXIT_NO_WAKE_UP
+	queued = 0;
+#endif
+	unsubscribed = 1;
+	store(PTE, 1)
 }
 
 /* --- who maps the page ---------------------------------------------------- */
@@ -413,6 +445,7 @@ inline PageFault()
 /* With very many ranges, others are taken to cover the page too. */
 inline look_for_ranges()
 {
+	gone = memory[RELEASED];
 #ifndef MUT_GPC_LOOK_UNLOCKED
 	lock(mn_lock);
 #endif
@@ -421,8 +454,9 @@ inline look_for_ranges()
 	:: memory[RUNNING_OTHER] -> must_wait = 1
 	fi;
 #ifndef MUT_GPC_LOOK_UNLOCKED
-	mn_lock = 0
+	mn_lock = 0;
 #endif
+	must_wait = must_wait && !gone
 }
 
 /* wait_event(): look, queue, look again, sleep. */
@@ -441,7 +475,12 @@ inline wait_for_hva()
 		:: !must_wait -> queued = 0
 		:: !queued
 		fi
-	od
+	od;
+#ifdef MUT_EXIT_UNSEEN
+	gone = 0
+#else
+	gone = memory[RELEASED]
+#endif
 }
 
 /* The cache is not valid, otherwise there is nothing to refresh. */
@@ -469,7 +508,11 @@ inline Refresh()
 #ifndef MUT_GPC_STALE_UNSEEN
 	:: cache_stale
 #endif
-	:: else -> map()
+	:: else ->
+		if
+		:: gone
+		:: else -> map()
+		fi
 	fi;
 	page_lock = 0
 }
@@ -481,7 +524,7 @@ inline Refresh()
 proctype Mapper(byte kind)
 {
 	byte sample, counter, number;
-	bit must_wait;
+	bit must_wait, gone;
 
 end:
 	do
@@ -509,7 +552,10 @@ init
 		run Memory(0);
 		run Memory(1);
 		run Invalidation(0, PAGE);
-		run Invalidation(1, page);
+		if
+		:: run Invalidation(1, page)
+		:: kind == CACHE -> run Release(1, PAGE)
+		fi;
 		run Mapper(kind)
 	}
 }
