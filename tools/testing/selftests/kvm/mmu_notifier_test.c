@@ -1788,12 +1788,34 @@ static unsigned long vm_event(const char *name)
 }
 
 /*
+ * A thread marks pages once it has run for its scan period, of about a minute at
+ * most.  If none is marked while each vCPU could run for several, none will be.
+ */
+#define MARKING_LIMIT	(240 * CLOCKS_PER_SEC)
+
+/* Waits for @pages to be marked, unless that stops; returns how many were. */
+static unsigned long wait_marked(unsigned long before, unsigned long pages)
+{
+	unsigned long seen, marked = 0;
+	clock_t begin = clock();
+
+	while (marked < pages && clock() - begin < t.nvcpus * MARKING_LIMIT) {
+		usleep(1000);
+		seen = vm_event("numa_pte_updates") - before;
+		if (seen != marked)
+			begin = clock();
+		marked = seen;
+	}
+	return marked;
+}
+
+/*
  * The host takes access away from memory to see who uses it, and moves it there.
  * If the guest didn't fault then, the memory would stay where it is.
  */
 static const char *path_numa(void)
 {
-	unsigned long nodes = 0, marked;
+	unsigned long nodes = 0, before, marked;
 	unsigned int cpu, here;
 	long balancing = read_number(BALANCING);
 	size_t away, back;
@@ -1822,11 +1844,15 @@ static const char *path_numa(void)
 		if (away < t.npages / 2)
 			bad("only %lu of %lu pages were moved", away, t.npages);
 		t.doing = "back";
-		marked = vm_event("numa_pte_updates");
+		before = vm_event("numa_pte_updates");
 		put_number(BALANCING, 1);
-		while (vm_event("numa_pte_updates") - marked < away)
-			usleep(1000);
+		marked = wait_marked(before, away);
 		put_number(BALANCING, 0);
+		if (marked < away) {
+			put_number(BALANCING, balancing);
+			bad("NUMA balancing has stopped after marking %lu pages of %lu",
+			    marked, away);
+		}
 		wait_passes(2);
 		back = away - count_on_node(far);
 		if (back < away / 2)
