@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Faults, pre-faults, changes of memslots and the creation of VMs end, beside
- * each other, beside threads that invalidate all the time, and with signals.
+ * Test that faults, pre-faults, changes of memslots and the creation of VMs end,
+ * beside each other, beside threads that invalidate all the time, and if they
+ * are interrupted by signals.
  */
 #include <dirent.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 
-#include "mmu_notifier_liveness.h"
+#include "mmu_notifier/liveness.h"
 
 static void blow_anywhere(struct storm *s)
 {
-	size_t page = rand_r(&s->seed) % (s->size / 4096);
+	size_t page = rand_r(&s->seed) % (s->size / PAGE_SIZE);
 
-	must(madvise(s->at + page * 4096, 4096, MADV_DONTNEED));
+	must(madvise(s->at + page * PAGE_SIZE, PAGE_SIZE, MADV_DONTNEED));
+}
+
+static uint64_t data_gpa(size_t page)
+{
+	return DATA_GPA + page * PAGE_SIZE;
 }
 
 /* The guest must read what the host has written. */
@@ -24,11 +32,11 @@ static void check_data(void)
 	size_t i;
 
 	for (i = 0; i < FEW_PAGES; i++) {
-		WRITE_ONCE(*(uint64_t *)(t.data + i * 4096), ++value);
-		seen = guest_reads(DATA_GPA + i * 4096);
+		WRITE_ONCE(*(uint64_t *)(test.data + i * PAGE_SIZE), ++value);
+		seen = guest_reads(data_gpa(i));
 		if (seen != value)
 			fail("gpa %#lx: expected %#lx, the guest has read %#lx",
-			     DATA_GPA + i * 4096, value, seen);
+			     data_gpa(i), value, seen);
 	}
 }
 
@@ -36,34 +44,35 @@ static void check_data(void)
 
 static const char *path_fault_long_storm(void)
 {
-	size_t i, page;
+	size_t page;
+	int i;
 
 	counted("faults");
 	create_vm();
 	start_long_storms();
-	for (i = 0; i < t.iterations * 50; i++) {
+	for (i = 0; i < test.iterations * 50; i++) {
 		page = i % FEW_PAGES;
-		drop(t.data + page * 4096, 1);
+		drop(test.data + page * PAGE_SIZE, 1);
 		must_end("a fault of the guest", LIMIT_LONG);
-		guest_reads(DATA_GPA + page * 4096);
+		guest_reads(data_gpa(page));
 		ended();
-		r->count++;
+		report->count++;
 	}
 	end_storms();
 	check_data();
 	return NULL;
 }
 
-/* A slot that is not used is deleted, or moved and back. */
+/* A slot that the guest doesn't use is deleted and added, or moved and back. */
 static void change_other_slot(int i)
 {
 	if (i & 1) {
-		set_slot(OTHER_SLOT, OTHER_GPA + OTHER_PAGES * 4096, OTHER_PAGES,
-			 t.other);
-		set_slot(OTHER_SLOT, OTHER_GPA, OTHER_PAGES, t.other);
+		set_slot(OTHER_SLOT, OTHER_GPA + OTHER_PAGES * PAGE_SIZE,
+			 OTHER_PAGES, test.other);
+		set_slot(OTHER_SLOT, OTHER_GPA, OTHER_PAGES, test.other);
 	} else {
 		delete_slot(OTHER_SLOT);
-		set_slot(OTHER_SLOT, OTHER_GPA, OTHER_PAGES, t.other);
+		set_slot(OTHER_SLOT, OTHER_GPA, OTHER_PAGES, test.other);
 	}
 }
 
@@ -74,11 +83,11 @@ static const char *path_memslot_storm(void)
 	counted("changes");
 	create_vm();
 	start_short_storms();
-	for (i = 0; i < t.iterations * 25; i++) {
+	for (i = 0; i < test.iterations * 25; i++) {
 		must_end("a change of memslots", LIMIT_SHORT);
 		change_other_slot(i);
 		ended();
-		r->count++;
+		report->count++;
 	}
 	end_storms();
 	check_data();
@@ -87,7 +96,7 @@ static const char *path_memslot_storm(void)
 
 /* Pre-faulting */
 
-/* Returns an error, or 0 if a part of it, the first, is mapped. */
+/* Returns an error, or 0 if the first @size - @left bytes are mapped. */
 static int prefault(uint64_t gpa, uint64_t size, uint64_t *left)
 {
 	struct kvm_pre_fault_memory range = {
@@ -97,7 +106,7 @@ static int prefault(uint64_t gpa, uint64_t size, uint64_t *left)
 	bool progress;
 	int error = 0;
 
-	if (__vcpu_ioctl(t.vcpu, KVM_PRE_FAULT_MEMORY, &range))
+	if (__vcpu_ioctl(test.vcpu, KVM_PRE_FAULT_MEMORY, &range))
 		error = errno;
 	progress = range.size < size;
 	if (progress == !!error || range.gpa + range.size != gpa + size)
@@ -125,7 +134,7 @@ static const char *no_prefault(void)
 		"KVM cannot pre-fault memory";
 }
 
-/* After another slot has gone, the vCPU's root isn't that of the VM any more. */
+/* After the deletion of another slot the vCPU's root is obsolete. */
 static const char *path_prefault_root(void)
 {
 	uint64_t before, mapped;
@@ -136,21 +145,21 @@ static const char *path_prefault_root(void)
 	counted("ranges");
 	create_vm();
 	start_yardstick();
-	for (i = 0; i < t.iterations * 10; i++) {
-		/* Now and then the vCPU hasn't run since the last time. */
+	for (i = 0; i < test.iterations * 10; i++) {
+		/* Now and then the vCPU does not run in between. */
 		if (i % 4)
 			guest_reads(DATA_GPA);
-		drop(t.data, FEW_PAGES);
+		drop(test.data, FEW_PAGES);
 		change_other_slot(i);
-		before = vm_get_stat(t.vm, "pages_4k");
+		before = vm_get_stat(test.vm, "pages_4k");
 		must_end("KVM_PRE_FAULT_MEMORY after another memslot has gone",
 			 LIMIT_SHORT);
-		prefault_all(DATA_GPA, FEW_PAGES * 4096);
+		prefault_all(DATA_GPA, FEW_PAGES * PAGE_SIZE);
 		ended();
-		mapped = vm_get_stat(t.vm, "pages_4k") - before;
+		mapped = vm_get_stat(test.vm, "pages_4k") - before;
 		if (mapped != FEW_PAGES)
 			fail("%lu pages of %lu are mapped", mapped, FEW_PAGES);
-		r->count++;
+		report->count++;
 	}
 	end_storms();
 	check_data();
@@ -161,7 +170,7 @@ static struct {
 	pthread_t thread;
 	uint64_t gpa;
 	uint64_t calls;
-	uint64_t shortened;	/* calls that were made to end early */
+	uint64_t shortened;	/* calls that a change made return early */
 	bool signals;
 	bool end;
 } prefaulter;
@@ -172,7 +181,7 @@ static void ignore(int signal)
 
 static void *prefaulter_thread(void *unused)
 {
-	uint64_t left, size = DATA_PAGES * 4096;
+	uint64_t left, size = DATA_PAGES * PAGE_SIZE;
 	int error;
 
 	while (!READ_ONCE(prefaulter.end)) {
@@ -208,7 +217,7 @@ static void wait_resident(char *page)
 	unsigned char resident = 0;
 
 	while (!(resident & 1)) {
-		must(mincore(page, 4096, &resident));
+		must(mincore(page, PAGE_SIZE, &resident));
 		sched_yield();
 	}
 }
@@ -224,7 +233,7 @@ static void change_prefaulted_slot(bool move)
 		 LIMIT_BUSY);
 	if (move) {
 		gpa = DATA_GPA + DATA_GPA2 - gpa;
-		set_slot(DATA_SLOT, gpa, DATA_PAGES, t.data);
+		set_slot(DATA_SLOT, gpa, DATA_PAGES, test.data);
 	} else {
 		delete_slot(DATA_SLOT);
 	}
@@ -234,8 +243,8 @@ static void change_prefaulted_slot(bool move)
 		sched_yield();
 	ended();
 	if (!move) {
-		drop(t.data, DATA_PAGES);
-		set_slot(DATA_SLOT, gpa, DATA_PAGES, t.data);
+		drop(test.data, DATA_PAGES);
+		set_slot(DATA_SLOT, gpa, DATA_PAGES, test.data);
 	} else {
 		WRITE_ONCE(prefaulter.gpa, gpa);
 	}
@@ -245,6 +254,7 @@ static const char *prefault_changing(bool move, bool signals)
 {
 	struct sigaction action = { .sa_handler = ignore };
 	pthread_t signaller;
+	uint64_t page;
 	int i;
 
 	if (no_prefault())
@@ -260,13 +270,14 @@ static const char *prefault_changing(bool move, bool signals)
 		pthread_create(&signaller, NULL, signaller_thread,
 			       &prefaulter.end);
 
-	for (i = 0; i < t.iterations * 5; i++) {
-		r->what = "KVM_PRE_FAULT_MEMORY";
-		wait_resident(t.data + rnd(signals ? 2 : DATA_PAGES / 2) * 4096);
+	for (i = 0; i < test.iterations * 5; i++) {
+		report->what = "KVM_PRE_FAULT_MEMORY";
+		page = rnd(signals ? 2 : DATA_PAGES / 2);
+		wait_resident(test.data + page * PAGE_SIZE);
 		change_prefaulted_slot(move);
 		if (move)
-			drop(t.data, DATA_PAGES);
-		r->count++;
+			drop(test.data, DATA_PAGES);
+		report->count++;
 	}
 	must_end("KVM_PRE_FAULT_MEMORY", LIMIT_BUSY);
 	WRITE_ONCE(prefaulter.end, true);
@@ -277,8 +288,8 @@ static const char *prefault_changing(bool move, bool signals)
 	else if (!prefaulter.shortened)
 		fail("no KVM_PRE_FAULT_MEMORY was overtaken by a change");
 	end_storms();
-	set_slot(DATA_SLOT, DATA_GPA, DATA_PAGES, t.data);
-	prefault_all(DATA_GPA, FEW_PAGES * 4096);
+	set_slot(DATA_SLOT, DATA_GPA, DATA_PAGES, test.data);
+	prefault_all(DATA_GPA, FEW_PAGES * PAGE_SIZE);
 	check_data();
 	return NULL;
 }
@@ -298,7 +309,7 @@ static const char *path_prefault_delete_signal(void)
 	return prefault_changing(false, true);
 }
 
-/* The pages that are pre-faulted are dropped meanwhile, one by one. */
+/* The pages are dropped one by one while they are pre-faulted. */
 static const char *path_prefault_storm(void)
 {
 	int i;
@@ -307,21 +318,21 @@ static const char *path_prefault_storm(void)
 		return no_prefault();
 	counted("ranges");
 	create_vm();
-	start_storm(blow_anywhere, t.data, FEW_PAGES * 4096);
-	start_storm(blow_anywhere, t.data, FEW_PAGES * 4096);
-	for (i = 0; i < t.iterations * 25; i++) {
+	start_storm(blow_anywhere, test.data, FEW_PAGES * PAGE_SIZE);
+	start_storm(blow_anywhere, test.data, FEW_PAGES * PAGE_SIZE);
+	for (i = 0; i < test.iterations * 25; i++) {
 		must_end("KVM_PRE_FAULT_MEMORY of pages that are dropped",
 			 LIMIT_SHORT);
-		prefault_all(DATA_GPA, FEW_PAGES * 4096);
+		prefault_all(DATA_GPA, FEW_PAGES * PAGE_SIZE);
 		ended();
-		r->count++;
+		report->count++;
 	}
 	end_storms();
 	check_data();
 	return NULL;
 }
 
-/* All of them are being dropped at any time: it takes a signal to get out. */
+/* All pages are being dropped at any time, so that only a signal ends the call. */
 static const char *path_prefault_signal(void)
 {
 	struct sigaction action = { .sa_handler = ignore };
@@ -334,19 +345,19 @@ static const char *path_prefault_signal(void)
 		return no_prefault();
 	counted("signals");
 	create_vm();
-	make_page_tables(t.data - LONG_SIZE / 2, LONG_SIZE);
+	make_page_tables(test.data - LONG_SIZE / 2, LONG_SIZE);
 	for (i = 0; i < MAX_STORMS; i++)
-		start_storm(blow_long, t.data - LONG_SIZE / 2, LONG_SIZE);
+		start_storm(blow_long, test.data - LONG_SIZE / 2, LONG_SIZE);
 	sigaction(SIGUSR1, &action, NULL);
 	prefaulter.thread = pthread_self();
 	pthread_create(&signaller, NULL, signaller_thread, &end);
-	for (i = 0; i < t.iterations * 25; i++) {
-		must_end("KVM_PRE_FAULT_MEMORY that gets signals", LIMIT_LONG);
-		error = prefault(DATA_GPA, FEW_PAGES * 4096, &left);
+	for (i = 0; i < test.iterations * 25; i++) {
+		must_end("KVM_PRE_FAULT_MEMORY that is interrupted", LIMIT_LONG);
+		error = prefault(DATA_GPA, FEW_PAGES * PAGE_SIZE, &left);
 		ended();
 		if (error && error != EINTR)
 			fail("KVM_PRE_FAULT_MEMORY: %s", strerror(error));
-		r->count += error == EINTR;
+		report->count += error == EINTR;
 	}
 	WRITE_ONCE(end, true);
 	pthread_join(signaller, NULL);
@@ -374,18 +385,18 @@ static void set_alarm(uint64_t us)
 	must(setitimer(ITIMER_REAL, &timer, NULL));
 }
 
-/* KVM_CREATE_VM takes the locks of all of them. */
+/* KVM_CREATE_VM takes the locks of all VMAs, so there are many. */
 static void make_vmas(void)
 {
 	int i, n = 1000;
 	char *p;
 
-	p = mmap(NULL, n * 8192ul, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+	p = mmap(NULL, n * 2 * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
 		 MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		fail("mmap: %s", strerror(errno));
-	for (i = 0; i < n; i++, p += 8192) {
-		must(mprotect(p, 4096, PROT_READ | PROT_WRITE));
+	for (i = 0; i < n; i++, p += 2 * PAGE_SIZE) {
+		must(mprotect(p, PAGE_SIZE, PROT_READ | PROT_WRITE));
 		*p = 1;
 	}
 }
@@ -403,7 +414,7 @@ static int count_entries(const char *path, const char *prefix)
 	return n;
 }
 
-/* VMs that the kernel knows of a process */
+/* Returns how many VMs of a process exist. */
 static int count_vms(pid_t pid)
 {
 	char prefix[16];
@@ -412,24 +423,14 @@ static int count_vms(pid_t pid)
 	return count_entries("/sys/kernel/debug/kvm", prefix);
 }
 
-static long kibibytes(const char *key)
+static long kibibytes(const char *field)
 {
-	long value, found = 0;
-	char name[64], line[128];
-	FILE *file = fopen("/proc/meminfo", "r");
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%63[^:]: %ld", name, &value) == 2 &&
-		    !strcmp(name, key))
-			found = value;
-	if (file)
-		fclose(file);
-	return found;
+	return read_field("/proc/meminfo", field);
 }
 
 /*
- * Up to five times KVM_CREATE_VM gets a signal, at a random moment of the time
- * that it takes; then it gets none, and must succeed.
+ * Up to five times KVM_CREATE_VM gets a signal, at a random moment within the @us
+ * microseconds that it takes; after that it gets none, and must succeed.
  */
 static int create_vm_interrupted(int kvm, uint64_t us, uint64_t *eintr)
 {
@@ -453,10 +454,10 @@ static int create_vm_interrupted(int kvm, uint64_t us, uint64_t *eintr)
 			fail("KVM_CREATE_VM: EINTR, but there was no signal");
 		++*eintr;
 	}
-	fail("KVM_CREATE_VM: EINTR, but the signal was one of before");
+	fail("KVM_CREATE_VM: EINTR, but the only signal was an earlier one");
 }
 
-/* The first KVM_RUN of a VM starts a thread, which a signal may prevent. */
+/* A signal may keep the first KVM_RUN of a VM from starting a thread. */
 static void run_interrupted(int vm, int mmap_size)
 {
 	struct kvm_run *run;
@@ -475,67 +476,109 @@ static void run_interrupted(int vm, int mmap_size)
 	close(vcpu);
 }
 
-/*
- * Twice the same, as a leak grows and what is just kept for reuse doesn't: less
- * than a small part of a VM may be lost for each one that was interrupted.
- */
+struct usage {
+	long vmalloc;
+	long percpu;
+	int fds;
+};
+
+static struct usage get_usage(void)
+{
+	return (struct usage){
+		.vmalloc = kibibytes("VmallocUsed"),
+		.percpu = kibibytes("Percpu"),
+		.fds = count_entries("/proc/self/fd", ""),
+	};
+}
+
+/* For each VM that was interrupted, only a small part of one may have been lost. */
+static void check_usage(const struct usage *before, uint64_t eintr)
+{
+	struct usage after = get_usage();
+	long lost, lost_percpu;
+	int i;
+
+	if (after.fds != before->fds)
+		fail("file descriptors are lost");
+	/* Some of the memory is freed late. */
+	for (i = 0; i < 100; i++) {
+		after = get_usage();
+		lost = after.vmalloc - before->vmalloc;
+		lost_percpu = after.percpu - before->percpu;
+		if (lost < (long)eintr * 8 && lost_percpu < (long)eintr / 2 &&
+		    !count_vms(getpid()))
+			return;
+		usleep(WATCH_INTERVAL);
+	}
+	fail("after %lu EINTR, %ld KiB and %ld KiB per CPU are lost, %d VMs are left",
+	     eintr, lost, lost_percpu, count_vms(getpid()));
+}
+
+static uint64_t microseconds_to_create(int kvm)
+{
+	uint64_t begin = now(), end;
+	int fd = ioctl(kvm, KVM_CREATE_VM, 0);
+
+	must(fd);
+	end = now();
+	close(fd);
+	return (end - begin) / 1000;
+}
+
+/* Returns how often KVM_CREATE_VM was interrupted. */
+static uint64_t create_vms_interrupted(int kvm, uint64_t us)
+{
+	int mmap_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	uint64_t eintr = 0;
+	int i, fd;
+
+	must(mmap_size);
+	for (i = 0; i < test.iterations * 40; i++) {
+		fd = create_vm_interrupted(kvm, us, &eintr);
+		if (i % 4 == 0)
+			run_interrupted(fd, mmap_size);
+		close(fd);
+		report->count++;
+	}
+	return eintr;
+}
+
+/* A VM that comes after all of these must work. */
+static void check_new_vm(void)
+{
+	create_vm();
+	check_data();
+	drop(test.data, FEW_PAGES);
+	if (guest_reads(DATA_GPA))
+		fail("the guest still has a page that was dropped");
+}
+
 static const char *path_create_vm_signal(void)
 {
 	struct sigaction action = { .sa_handler = count_alarm };
-	long lost, lost_percpu, vmalloc = 0, percpu = 0;
-	int kvm = open_kvm_dev_path_or_exit(), half, i, fd, fds = 0;
-	int mmap_size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	int kvm = open_kvm_dev_path_or_exit();
+	struct usage before;
 	uint64_t us, eintr;
 
 	counted("VMs");
-	must(mmap_size);
 	make_vmas();
 	create_arena();
 	start_yardstick();
 	sigaction(SIGALRM, &action, NULL);
-	us = now();
-	must(fd = ioctl(kvm, KVM_CREATE_VM, 0));
-	us = (now() - us) / 1000;
-	close(fd);
+	us = microseconds_to_create(kvm);
 
-	for (half = 0; half < 2; half++) {
-		vmalloc = kibibytes("VmallocUsed");
-		percpu = kibibytes("Percpu");
-		fds = count_entries("/proc/self/fd", "");
-		eintr = 0;
-		for (i = 0; i < t.iterations * 40; i++) {
-			fd = create_vm_interrupted(kvm, us, &eintr);
-			if (i % 4 == 0)
-				run_interrupted(fd, mmap_size);
-			close(fd);
-			r->count++;
-		}
-	}
+	/* Twice, as a leak grows and what is kept for reuse doesn't. */
+	create_vms_interrupted(kvm, us);
+	before = get_usage();
+	eintr = create_vms_interrupted(kvm, us);
 	if (!eintr)
 		fail("KVM_CREATE_VM was never interrupted");
-	if (count_entries("/proc/self/fd", "") != fds)
-		fail("file descriptors are lost");
-	/* What ends late gets time to do so. */
-	for (i = 0; i < 100; i++) {
-		lost = kibibytes("VmallocUsed") - vmalloc;
-		lost_percpu = kibibytes("Percpu") - percpu;
-		if (lost < (long)eintr * 8 && lost_percpu < (long)eintr / 2 &&
-		    !count_vms(getpid()))
-			break;
-		usleep(WATCH_INTERVAL);
-	}
-	if (i == 100)
-		fail("after %lu EINTR, %ld KiB and %ld KiB per CPU are lost, %d VMs are left",
-		     eintr, lost, lost_percpu, count_vms(getpid()));
+	check_usage(&before, eintr);
 	end_storms();
 	close(kvm);
 
 	ksft_print_msg("KVM_CREATE_VM failed %lu times with EINTR\n", eintr);
-	create_vm();
-	check_data();
-	drop(t.data, FEW_PAGES);
-	if (guest_reads(DATA_GPA))
-		fail("the guest still has a page that was dropped");
+	check_new_vm();
 	return NULL;
 }
 
@@ -547,7 +590,7 @@ static void __noreturn create_until_killed(void)
 	make_vmas();
 	for (;;) {
 		must(fd = ioctl(kvm, KVM_CREATE_VM, 0));
-		WRITE_ONCE(r->ready, 1);
+		WRITE_ONCE(report->ready, 1);
 		close(fd);
 	}
 }
@@ -560,14 +603,14 @@ static const char *path_create_vm_kill(void)
 	counted("processes");
 	create_arena();
 	start_yardstick();
-	for (i = 0; i < t.iterations * 10; i++) {
-		WRITE_ONCE(r->ready, 0);
+	for (i = 0; i < test.iterations * 10; i++) {
+		WRITE_ONCE(report->ready, 0);
 		pid = fork();
 		must(pid);
 		if (!pid)
 			create_until_killed();
-		r->what = "KVM_CREATE_VM";
-		while (!READ_ONCE(r->ready))
+		report->what = "KVM_CREATE_VM";
+		while (!READ_ONCE(report->ready))
 			sched_yield();
 		usleep(rnd(10000));
 		kill(pid, SIGKILL);
@@ -576,23 +619,23 @@ static const char *path_create_vm_kill(void)
 		ended();
 		if (count_vms(pid))
 			fail("a VM is left of a process that was killed");
-		r->count++;
+		report->count++;
 	}
 	end_storms();
 	return NULL;
 }
 
 static const struct path paths[] = {
-	{ "fault-long-storm", path_fault_long_storm },
-	{ "memslot-storm", path_memslot_storm },
-	{ "prefault-root", path_prefault_root },
-	{ "prefault-delete", path_prefault_delete },
-	{ "prefault-move", path_prefault_move },
-	{ "prefault-delete-signal", path_prefault_delete_signal },
-	{ "prefault-storm", path_prefault_storm },
-	{ "prefault-signal", path_prefault_signal },
-	{ "create-vm-signal", path_create_vm_signal },
-	{ "create-vm-kill", path_create_vm_kill },
+	{ .name = "fault-long-storm", .run = path_fault_long_storm },
+	{ .name = "memslot-storm", .run = path_memslot_storm },
+	{ .name = "prefault-root", .run = path_prefault_root },
+	{ .name = "prefault-delete", .run = path_prefault_delete },
+	{ .name = "prefault-move", .run = path_prefault_move },
+	{ .name = "prefault-delete-signal", .run = path_prefault_delete_signal },
+	{ .name = "prefault-storm", .run = path_prefault_storm },
+	{ .name = "prefault-signal", .run = path_prefault_signal },
+	{ .name = "create-vm-signal", .run = path_create_vm_signal },
+	{ .name = "create-vm-kill", .run = path_create_vm_kill },
 };
 
 int main(int argc, char *argv[])

@@ -1,39 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A page that KVM caches, as that of the guest's clock, is looked up again when
- * it has been invalidated.  Invalidations of other memory must not keep that from
- * ending; those of the page itself must not leave the cache with a page that the
- * guest doesn't have any more.
+ * Test the refresh of pages that KVM caches, such as that of the guest's clock,
+ * after they have been invalidated.  Invalidations of other memory must not keep
+ * it from ending; those of the page itself must not leave the cache with a page
+ * that is no longer the guest's.
  */
 #include <asm/kvm_para.h>
 #include <asm/pvclock-abi.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
-#include "mmu_notifier_liveness.h"
+#include "mmu_notifier/liveness.h"
 
 /* The guest's clock, in a page that KVM caches */
 
 static uint64_t clock_gpa(unsigned int page)
 {
-	return CLOCK_GPA + page * 4096;
+	return CLOCK_GPA + page * PAGE_SIZE;
 }
 
-/* A page that isn't the clock's already is looked up. */
+/* Makes KVM look the page up, unless it is the clock's already. */
 static void set_clock(unsigned int page)
 {
-	if (_vcpu_set_msr(t.vcpu, MSR_KVM_SYSTEM_TIME_NEW,
+	if (_vcpu_set_msr(test.vcpu, MSR_KVM_SYSTEM_TIME_NEW,
 			  clock_gpa(page) | KVM_MSR_ENABLED) != 1)
 		fail("MSR_KVM_SYSTEM_TIME_NEW can't be set");
 }
 
-/* Asks for an update, which the vCPU makes when it runs next. */
+/* Requests an update, which the vCPU makes when it runs next. */
 static void update_clock(void)
 {
-	vcpu_ioctl(t.vcpu, KVM_KVMCLOCK_CTRL, NULL);
+	vcpu_ioctl(test.vcpu, KVM_KVMCLOCK_CTRL, NULL);
 }
 
-/* An update must come to the page that the host has. */
+/* An update must reach the page that the host has. */
 static void check_clock(unsigned int page, char *hva)
 {
 	uint64_t host, guest;
@@ -59,14 +62,14 @@ static void refresh_beside_storms(int n, uint64_t limit)
 		must_end("setting of the clock's page", limit);
 		set_clock(i & 1);
 		ended();
-		r->count++;
+		report->count++;
 
-		drop(t.clock, 2);
+		drop(test.clock, 2);
 		update_clock();
 		must_end("update of the clock by KVM_RUN", limit);
 		guest_reads(clock_gpa(i & 1));
 		ended();
-		r->count++;
+		report->count++;
 	}
 }
 
@@ -74,10 +77,10 @@ static const char *path_storm(void)
 {
 	create_vm();
 	start_short_storms();
-	refresh_beside_storms(t.iterations * 100, LIMIT_SHORT);
+	refresh_beside_storms(test.iterations * 100, LIMIT_SHORT);
 	end_storms();
 	set_clock(0);
-	check_clock(0, t.clock);
+	check_clock(0, test.clock);
 	return NULL;
 }
 
@@ -85,17 +88,17 @@ static const char *path_long_storm(void)
 {
 	create_vm();
 	start_long_storms();
-	refresh_beside_storms(t.iterations * 25, LIMIT_LONG);
+	refresh_beside_storms(test.iterations * 25, LIMIT_LONG);
 	end_storms();
 	set_clock(0);
-	check_clock(0, t.clock);
+	check_clock(0, test.clock);
 	return NULL;
 }
 
 /*
- * A refresh has to wait for as long as a range that holds its page is in progress.
- * If there always is one, a fatal signal ends it.  The page stays where it is, so
- * that its lookup is quick and doesn't end the refresh itself.
+ * A refresh must wait for as long as a range that contains its page is in progress.
+ * If there always is one, only a fatal signal ends it.  The page stays where it is,
+ * so that its lookup is quick and doesn't end the refresh itself.
  */
 static void blow_free(struct storm *s)
 {
@@ -109,7 +112,7 @@ static int storm_process(void *arg)
 
 	while (getppid() != 1) {
 		s->blow(s);
-		__atomic_add_fetch(&r->invalidations, 1, __ATOMIC_SEQ_CST);
+		__atomic_add_fetch(&report->invalidations, 1, __ATOMIC_SEQ_CST);
 	}
 	return 0;
 }
@@ -125,19 +128,19 @@ static void __noreturn refresh_until_killed(void)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	create_vm();
-	s.at = t.clock - LONG_SIZE / 2;
+	s.at = test.clock - LONG_SIZE / 2;
 	make_page_tables(s.at, s.size);
 	set_clock(0);
 	for (i = 0; i < MAX_STORMS; i++) {
-		r->storms[i] = clone(storm_process,
-				     stacks[i] + sizeof(stacks[i]),
-				     CLONE_VM | SIGCHLD, &s);
-		must(r->storms[i]);
+		report->storms[i] = clone(storm_process,
+					  stacks[i] + sizeof(stacks[i]),
+					  CLONE_VM | SIGCHLD, &s);
+		must(report->storms[i]);
 	}
-	WRITE_ONCE(r->ready, 1);
+	WRITE_ONCE(report->ready, 1);
 	for (i = 1; ; i++) {
 		set_clock(i & 1);
-		WRITE_ONCE(r->count, r->count + 1);
+		WRITE_ONCE(report->count, report->count + 1);
 	}
 }
 
@@ -155,9 +158,9 @@ static bool refresh_is_stuck(void)
 	int i;
 
 	for (i = 0; i < 100; i++) {
-		count = READ_ONCE(r->count);
+		count = READ_ONCE(report->count);
 		wait_invalidations(20);
-		if (count == READ_ONCE(r->count))
+		if (count == READ_ONCE(report->count))
 			return true;
 	}
 	return false;
@@ -172,13 +175,13 @@ static const char *path_kill(void)
 
 	counted("refreshes");
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
-	for (round = 0; round < t.iterations; round++) {
-		WRITE_ONCE(r->ready, 0);
+	for (round = 0; round < test.iterations; round++) {
+		WRITE_ONCE(report->ready, 0);
 		pid = fork();
 		must(pid);
 		if (!pid)
 			refresh_until_killed();
-		while (!READ_ONCE(r->ready)) {
+		while (!READ_ONCE(report->ready)) {
 			if (waitpid(pid, NULL, WNOHANG))
 				fail("the process that refreshes has died");
 			usleep(1000);
@@ -190,25 +193,23 @@ static const char *path_kill(void)
 		if (died)
 			ended();
 		for (i = 0; i < MAX_STORMS; i++)
-			kill(r->storms[i], SIGKILL);
+			kill(report->storms[i], SIGKILL);
 		while (waitpid(-1, NULL, 0) > 0)
 			;
 		if (!died)
 			fail("%s has not died after %lu invalidations",
-			     r->what, r->limit);
+			     report->what, report->limit);
 		killed += stuck;
-		r->count++;
+		report->count++;
 	}
 	if (!killed)
 		return "no refresh had to wait";
-	r->counted = "refreshes killed";
-	r->count = killed;
+	report->counted = "refreshes killed";
+	report->count = killed;
 	return NULL;
 }
 
-/*
- * A cache must not be left with a page that went while it was looked up.
- */
+/* Replaces the page while it is looked up; the cache must not be left with it. */
 static struct {
 	sem_t begin;
 	uint64_t begun;
@@ -228,34 +229,30 @@ static void sleep_ns(uint64_t ns)
 }
 
 /*
- * The page is the last one of a long range: it can be looked up for a while
- * after the range has started.
+ * The page is the last one of a long range, so that it can still be looked up for
+ * a while after the range has started.
  */
 static void drop_long_range(uint64_t n)
 {
-	must(madvise(t.clock - LONG_SIZE, LONG_SIZE + 4096, MADV_DONTNEED));
+	must(madvise(test.clock - LONG_SIZE, LONG_SIZE + PAGE_SIZE, MADV_DONTNEED));
 }
 
-/* The page goes at once, in one of several ways. */
+/* The page is replaced at once, in one of several ways. */
 static void replace_page(uint64_t n)
 {
-	int prot = PROT_READ | PROT_WRITE;
-
 	switch (n % 3) {
 	case 0:
-		drop(t.clock, 1);
+		drop(test.clock, 1);
 		break;
 	case 1:
-		if (mmap(t.clock, 4096, prot, MAP_PRIVATE | MAP_ANONYMOUS |
-			 MAP_FIXED, -1, 0) != t.clock)
-			fail("mmap: %s", strerror(errno));
+		map_anonymous(test.clock, PAGE_SIZE);
 		break;
 	case 2:
-		if (mremap(t.other, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED,
-			   t.clock) != t.clock ||
-		    mmap(t.other, 4096, prot, MAP_PRIVATE | MAP_ANONYMOUS |
-			 MAP_FIXED, -1, 0) != t.other)
+		if (mremap(test.other, PAGE_SIZE, PAGE_SIZE,
+			   MREMAP_MAYMOVE | MREMAP_FIXED,
+			   test.clock) != test.clock)
 			fail("mremap: %s", strerror(errno));
+		map_anonymous(test.other, PAGE_SIZE);
 		break;
 	}
 }
@@ -277,18 +274,15 @@ static void *dropper_thread(void *arg)
 	}
 }
 
-/* One of the two preempts the other: they run on one CPU. */
+/* Both threads run on one CPU, so that one preempts the other. */
 static pthread_t start_dropper(void (*drop_it)(uint64_t n))
 {
 	pthread_t thread;
-	cpu_set_t cpu;
 
 	sem_init(&dropper.begin, 0, 0);
 	pthread_create(&thread, NULL, dropper_thread, drop_it);
-	CPU_ZERO(&cpu);
-	CPU_SET(0, &cpu);
-	pthread_setaffinity_np(thread, sizeof(cpu), &cpu);
-	pthread_setaffinity_np(pthread_self(), sizeof(cpu), &cpu);
+	pin(thread, 0);
+	pin(pthread_self(), 0);
 	return thread;
 }
 
@@ -296,7 +290,7 @@ static void wait_dropper(uint64_t n)
 {
 	while (READ_ONCE(dropper.done) < n)
 		usleep(50);
-	check_clock(0, t.clock);
+	check_clock(0, test.clock);
 }
 
 static void end_dropper(pthread_t thread)
@@ -316,21 +310,21 @@ static const char *path_running(void)
 
 	counted("refreshes in a range");
 	create_vm();
-	make_page_tables(t.clock - LONG_SIZE, LONG_SIZE);
+	make_page_tables(test.clock - LONG_SIZE, LONG_SIZE);
 	thread = start_dropper(drop_long_range);
 	pthread_setschedparam(thread, SCHED_IDLE, &param);
 	takes = now();
 	drop_long_range(0);
 	takes = now() - takes;
 
-	for (i = 1; i <= t.iterations * 50; i++) {
-		r->what = "refresh of a page that is being dropped";
+	for (i = 1; i <= test.iterations * 50; i++) {
+		report->what = "refresh of a page that is being dropped";
 		set_clock(1);
 		sem_post(&dropper.begin);
 		sleep_ns(1 + rnd(takes));
 		if (READ_ONCE(dropper.begun) == (uint64_t)i &&
 		    READ_ONCE(dropper.done) < (uint64_t)i)
-			r->count++;
+			report->count++;
 		set_clock(0);
 		wait_dropper(i);
 	}
@@ -338,14 +332,7 @@ static const char *path_running(void)
 	return NULL;
 }
 
-static bool set_fifo(pthread_t thread, int priority)
-{
-	struct sched_param param = { .sched_priority = priority };
-
-	return !pthread_setschedparam(thread, SCHED_FIFO, &param);
-}
-
-/* All of the range comes between the look at the page and its use, now and then. */
+/* Now and then a range starts and ends between the page's lookup and its use. */
 static const char *path_ended(void)
 {
 	pthread_t thread;
@@ -362,20 +349,19 @@ static const char *path_ended(void)
 	set_clock(0);
 	takes = now() - takes;
 
-	for (i = 1; i <= t.iterations * 500; i++) {
-		r->what = "refresh of a page that is being replaced";
+	for (i = 1; i <= test.iterations * 500; i++) {
+		report->what = "refresh of a page that is being replaced";
 		set_clock(1);
 		dropper.delay = 1 + rnd(takes * 2);
 		sem_post(&dropper.begin);
 		set_clock(0);
 		wait_dropper(i);
-		r->count++;
+		report->count++;
 	}
 	end_dropper(thread);
 	return NULL;
 }
 
-/* The cache's memslot goes, moves and gets other memory. */
 static void *refresher_thread(void *arg)
 {
 	bool *end = arg;
@@ -389,25 +375,26 @@ static void *refresher_thread(void *arg)
 	return NULL;
 }
 
+/* The cache's memslot is deleted, moved and gets other memory. */
 static const char *path_memslot(void)
 {
-	char *at[2] = { t.clock, t.clock };
+	char *at[2];
 	bool end = false;
 	pthread_t thread;
 	int i;
 
 	counted("changes");
 	create_vm();
-	at[0] = t.clock;
-	at[1] = t.clock + PTE_TABLE / 4;
+	at[0] = test.clock;
+	at[1] = test.clock + PTE_TABLE / 4;
 	start_yardstick();
-	for (i = 0; i < t.iterations * 25; i++) {
+	for (i = 0; i < test.iterations * 25; i++) {
 		WRITE_ONCE(end, false);
 		pthread_create(&thread, NULL, refresher_thread, &end);
 		must_end("deletion of the memslot of a cached page", LIMIT_BUSY);
 		delete_slot(CLOCK_SLOT);
 		ended();
-		set_slot(CLOCK_SLOT, CLOCK_GPA + CLOCK_PAGES * 4096, CLOCK_PAGES,
+		set_slot(CLOCK_SLOT, clock_gpa(CLOCK_PAGES), CLOCK_PAGES,
 			 at[i & 1]);
 		must_end("move of a memslot to that of a cached page", LIMIT_BUSY);
 		set_slot(CLOCK_SLOT, CLOCK_GPA, CLOCK_PAGES, at[i & 1]);
@@ -418,19 +405,19 @@ static const char *path_memslot(void)
 		ended();
 		set_clock(0);
 		check_clock(0, at[i & 1]);
-		r->count++;
+		report->count++;
 	}
 	end_storms();
 	return NULL;
 }
 
 static const struct path paths[] = {
-	{ "storm", path_storm },
-	{ "long-storm", path_long_storm },
-	{ "kill", path_kill },
-	{ "running", path_running },
-	{ "ended", path_ended },
-	{ "memslot", path_memslot },
+	{ .name = "storm", .run = path_storm },
+	{ .name = "long-storm", .run = path_long_storm },
+	{ .name = "kill", .run = path_kill },
+	{ .name = "running", .run = path_running },
+	{ .name = "ended", .run = path_ended },
+	{ .name = "memslot", .run = path_memslot },
 };
 
 int main(int argc, char *argv[])
