@@ -13,6 +13,7 @@
 # REASON".  ONLY=NAME runs one test alone.  The kernel is that of config "host".
 
 . "$(dirname "$0")/lib.sh"
+. "$top/harness/kselftest.sh"
 
 [ $# -ge 1 ] && [ $# -le 2 ] || die "usage: kvm-selftests.sh MODE [SOURCE]"
 mode=$1
@@ -45,15 +46,9 @@ programs() {
 # compiled: the programs that need compiling
 compiled() { programs | sed 's/\.sh$//' | sort -u; }
 
-headers() {
-	make -C "$src" O="$out/headers" ARCH=x86_64 -j"$jobs" headers
-}
-
 compile() {
-	make -C "$tools" -j"$jobs" CC="ccache gcc" OUTPUT="$out/obj" \
-		LDFLAGS="-static -pthread -no-pie" \
-		KHDR_INCLUDES="-isystem $out/headers/usr/include" \
-		$(compiled | sed "s|^|$out/obj/|")
+	kselftest_compile "$src" "$out" kvm \
+		$(compiled | sed "s|^|$out/obj/kvm/|")
 }
 
 # overlay: what goes on top of the host's root directory
@@ -62,7 +57,7 @@ overlay() {
 	rm -rf "$root"
 	mkdir -p "$root/kvm-selftests/x86_64" "$root/etc"
 	for p in $(compiled); do
-		strip -o "$root/kvm-selftests/$p" "$out/obj/$p"
+		strip -o "$root/kvm-selftests/$p" "$out/obj/kvm/$p"
 	done
 	for p in $(programs | grep '\.sh$'); do
 		cp "$tools/$p" "$root/kvm-selftests/$p"
@@ -75,7 +70,8 @@ build_all() {
 	mkdir -p "$out"
 	exec 8>"$out/.lock"
 	flock 8
-	step "KVM selftests: kernel headers" kvm-selftests-headers.log headers
+	step "KVM selftests: kernel headers" kvm-selftests-headers.log \
+		kselftest_headers "$src" "$out"
 	step "KVM selftests: compile" kvm-selftests-build.log compile
 	overlay
 	"$top/harness/initramfs.sh" -o kvm-selftests "$root" >&2

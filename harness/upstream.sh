@@ -18,6 +18,7 @@
 # again and goes on behind the test that killed it.
 
 . "$(dirname "$0")/lib.sh"
+. "$top/harness/kselftest.sh"
 
 [ $# -le 1 ] || die "usage: upstream.sh [PATTERN]"
 pattern=${1:-}
@@ -36,19 +37,6 @@ checkout() {
 	rm -rf "$src"
 	git clone -q -s -n "$linux" "$src"
 	git -C "$src" checkout -q "$want"
-}
-
-headers() {
-	make -C "$src" O="$out/headers" ARCH=x86_64 -j"$jobs" headers
-}
-
-# compile DIRECTORY VARIABLE...: all selftests in it
-compile() {
-	mkdir -p "$out/obj/$1"
-	make -C "$src/tools/testing/selftests/$1" -j"$jobs" \
-		CC="ccache gcc -static" OUTPUT="$out/obj/$1" \
-		LDFLAGS="-pthread -no-pie" \
-		KHDR_INCLUDES="-isystem $out/headers/usr/include" "${@:2}"
 }
 
 # programs DIRECTORY: what it has compiled
@@ -88,9 +76,12 @@ same_config() {
 build_all() {
 	mkdir -p "$out"
 	step "upstream: pristine tree" upstream-tree.log checkout
-	step "upstream: kernel headers" upstream-headers.log headers
-	step "upstream: compile kvm" upstream-kvm.log compile kvm
-	step "upstream: compile mm" upstream-mm.log compile mm \
+	step "upstream: kernel headers" upstream-headers.log \
+		kselftest_headers "$src" "$out"
+	step "upstream: compile kvm" upstream-kvm.log \
+		kselftest_compile "$src" "$out" kvm
+	step "upstream: compile mm" upstream-mm.log \
+		kselftest_compile "$src" "$out" mm \
 		EXTRA_CFLAGS="-include $src/tools/testing/selftests/kselftest.h"
 	"$top/harness/kernel.sh" pristine "$src"
 	"$top/harness/kernel.sh" series
