@@ -1,19 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # selftests.sh [paths|stress]: run the selftests of MMU notifiers in the emulated
-# host, in front of a secondary MMU in software: every path of mm/ that changes
-# page tables, a random mix of them, or both.
+# host, with a software secondary MMU: every path of mm/ that changes page tables, a
+# random mix of them, or both.
 #
 # selftests.sh build: only build what that needs.
 #
 # Prints one line for each test: "ok NAME", "FAIL NAME REASON" or "SKIP NAME
 # REASON".  ONLY=NAME runs one path alone, VARIANT=NAME one kind of secondary MMU;
 # SEEDS="N..." are the seeds of the random mix; KERNEL=NAME is the kernel (host).
-# LEAKS=1 looks for memory that the kernel has lost, with kmemleak, which takes
-# about twice as long.
+# LEAKS=1 looks for leaked kernel memory with kmemleak, which takes about twice as
+# long.
 # On a kernel that does not patch itself the processors run in parallel.
 
 . "$(dirname "$0")/lib.sh"
+. "$top/harness/kselftest.sh"
 
 part=${1:-all}
 case $#,$part in
@@ -24,20 +25,16 @@ src=$linux
 kernel=${KERNEL:-host}
 out=$build/selftests
 root=$out/root
-tests=$src/tools/testing/selftests/mm
-programs="mmu_notifier_test mmu_notifier_stress"
+runner=$src/tools/testing/selftests/mm/run_vmtests.sh
 
-headers() {
-	make -C "$src" O="$out/headers" ARCH=x86_64 -j"$jobs" headers
+# programs: those that the kernel's own runner runs, in its order
+programs() {
+	sed -n 's/^CATEGORY="mmu_notifier" run_test \.\///p' "$runner"
 }
 
 compile() {
-	local p
-	for p in $programs; do
-		ccache gcc -Wall -O2 -static -I "$src" \
-			-isystem "$out/headers/usr/include" -o "$out/$p" \
-			"$tests/$p.c" "$tests/vm_util.c" -lpthread
-	done
+	kselftest_compile "$src" "$out" mm \
+		$(programs | sed "s|^|$out/obj/mm/|")
 }
 
 # overlay: what goes on top of the host's root directory
@@ -45,16 +42,18 @@ overlay() {
 	local p
 	rm -rf "$root"
 	mkdir -p "$root/selftests"
-	for p in $programs; do
-		strip -o "$root/selftests/$p" "$out/$p"
+	for p in $(programs); do
+		strip -o "$root/selftests/$p" "$out/obj/mm/$p"
 	done
+	programs | grep '_test$' >"$root/selftests/tests"
 }
 
 build_all() {
 	mkdir -p "$out"
 	exec 8>"$out/.lock"
 	flock 8
-	step "selftests: kernel headers" selftests-headers.log headers
+	step "selftests: kernel headers" selftests-headers.log \
+		kselftest_headers "$src" "$out"
 	step "selftests: compile" selftests-build.log compile
 	overlay
 	"$top/harness/initramfs.sh" -o selftests "$root" >&2
@@ -63,8 +62,8 @@ build_all() {
 
 # boot TEST PARAMETER...: a host with swap.  Memory ends at a multiple of 64
 # pages (mem=), as the bitmap of idle pages can't be read beyond.  The machine
-# has more, for the tests to plug in.  That is on the second node, and so are
-# the last 120 MiB of the memory that is there from the beginning.
+# has more, which the tests plug in.  It is on the second node, and so are the
+# last 120 MiB of the memory present at boot.
 boot() {
 	local test=$1 parallel=
 	shift
@@ -75,7 +74,7 @@ boot() {
 		tee "$out/$test-$kernel.err" >&2
 }
 
-# tap LOG NAME: what the selftest NAME has printed, and the kernel meanwhile
+# tap LOG NAME: what the selftest NAME has printed, and the kernel at that time
 tap() { excerpt "$1" "$2" "^#  *RUN  *$2 " "^not ok .* $2\>"; }
 
 # report TEST STATUS: a line for each result, and for the host itself

@@ -10,6 +10,7 @@
 # harness/torture.stressors, SEED=N is the seed; KERNEL=NAME is the kernel (debug).
 
 . "$(dirname "$0")/lib.sh"
+. "$top/harness/kselftest.sh"
 
 [ $# -eq 0 ] || die "usage: torture.sh"
 kernel=${KERNEL:-debug}
@@ -17,15 +18,15 @@ out=$build/torture
 root=$out/root
 name=torture-$kernel
 log=$logs/$name.log
-tests=$linux/tools/testing/selftests/mm
+obj=$build/selftests/obj/mm
 program=$(command -v stress-ng) || die "torture: stress-ng is not installed"
 
+# compile: with the headers of selftests.sh.  The library is for a program that is
+# not linked statically.
 compile() {
-	local flags="-Wall -O2 -I $linux -isystem $build/selftests/headers/usr/include"
-	ccache gcc $flags -fPIC -shared -Wl,-z,now \
-		-o "$out/mmu_notifier_preload.so" "$tests/mmu_notifier_preload.c"
-	ccache gcc $flags -static \
-		-o "$out/mmu_notifier_freeze" "$tests/mmu_notifier_freeze.c"
+	kselftest_compile "$linux" "$build/selftests" mm "$obj/mmu_notifier_freeze"
+	kselftest_compile "$linux" "$build/selftests" mm CC="ccache gcc" \
+		"$obj/mmu_notifier_preload.so"
 }
 
 # libraries: what the program is linked with, and what pthread_exit() loads
@@ -39,7 +40,7 @@ overlay() {
 	local file
 	rm -rf "$root"
 	mkdir -p "$root/torture" "$root/bin"
-	cp "$out/mmu_notifier_preload.so" "$out/mmu_notifier_freeze" \
+	cp "$obj/mmu_notifier_preload.so" "$obj/mmu_notifier_freeze" \
 		"$root/torture/"
 	cp "$top/harness/torture.stressors" "$root/torture/stressors"
 	cp "$program" "$root/bin/"

@@ -21,6 +21,28 @@ use_swap() {
 	mkswap /dev/vda >/dev/null && swapon /dev/vda
 }
 
+# index_tests: notes which program of /selftests has which test, from the columns
+# of what the programs list
+index_tests() {
+	for program in $(cat /selftests/tests); do
+		"/selftests/$program" -l 2>&1 | awk -v program="$program" '
+		function column(at, width,  text) {
+			text = substr($0, at, width)
+			gsub(/ /, "", text)
+			return text
+		}
+		/^[#-]/ { next }
+		column(1, 20) { fixture = column(1, 20) }
+		column(48, 80) { print fixture "." column(48, 80), program }'
+	done >/tmp/tests.index
+}
+
+# program_of FIXTURE[.VARIANT].TEST: the program that has the test
+program_of() {
+	awk -v test="${1%%.*}.${1##*.}" '$1 == test { print "/selftests/" $2 }' \
+		/tmp/tests.index
+}
+
 kmemleak=/sys/kernel/debug/kmemleak
 
 # no_leaks: has the kernel lost no memory?  With $leaks, on a kernel with kmemleak=on.
