@@ -24,6 +24,8 @@
 
 #include <lib/test_mmu_notifier_uapi.h>
 
+#include "thp_settings.h"
+
 #ifndef PIDFD_THREAD		/* <linux/pidfd.h> and <fcntl.h> exclude each other */
 #define PIDFD_THREAD	O_EXCL
 #endif
@@ -33,19 +35,6 @@
 #define PATIENCE	1000			/* ms until all are frozen */
 
 static unsigned long freezes, checked, stale;
-
-static bool read_file(const char *name, char *text, size_t size)
-{
-	int fd = open(name, O_RDONLY);
-	ssize_t len;
-
-	if (fd < 0)
-		return false;
-	len = read(fd, text, size - 1);
-	close(fd);
-	text[len < 0 ? 0 : len] = 0;
-	return len > 0;
-}
 
 /* Returns false if it is time to end. */
 static bool wait_ms(unsigned int ms)

@@ -11,7 +11,7 @@
  * device.  Only with class sva it does not check: see mmu_notifier_freeze.c.
  *
  * Environment:
- *	MMU_NOTIFIER_CLASS	one of classes[] below; page_table by default
+ *	MMU_NOTIFIER_CLASS	one of mn_classes[]; page_table by default
  *	MMU_NOTIFIER_SEED	of all random choices; 1 by default
  *	MMU_NOTIFIER_TOTALS	a file for struct totals, summed over all processes
  *
@@ -45,29 +45,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <lib/test_mmu_notifier_uapi.h>
+#include "mmu_notifier_device.h"
 
-#define PAGE		4096UL
-#define ALL_START	PAGE
-#define ALL_LEN		((1UL << 47) - 4 * PAGE)
 #define STACK_SIZE	(32 << 10)
 #define RANGES		256
 #define LINES_IN_PAGE	84	/* the shortest line of maps has 49 bytes */
 #define RECENT		32
 #define NEIGHBOURHOOD	(128 * PAGE)
-
-static const struct class {
-	const char *name;
-	unsigned int class, kind;
-} classes[] = {
-	{ "page_table", TEST_MN_PAGE_TABLE, TEST_MN_HLIST },
-	{ "page_table_interval", TEST_MN_PAGE_TABLE, TEST_MN_INTERVAL },
-	{ "tlb", TEST_MN_TLB, TEST_MN_HLIST },
-	{ "remote", TEST_MN_REMOTE, TEST_MN_HLIST },
-	{ "remote_interval", TEST_MN_REMOTE, TEST_MN_INTERVAL },
-	{ "sva", TEST_MN_SVA, TEST_MN_HLIST },
-	{}	/* runs without */
-};
 
 struct totals {
 	uint64_t started;	/* processes */
@@ -83,7 +67,7 @@ struct range {
 	bool writable;
 };
 
-static const struct class *class;
+static const struct mn_class *class;
 static struct totals *totals, nowhere;
 static unsigned long seed = 1;
 
@@ -130,11 +114,7 @@ static void add(uint64_t *total, uint64_t n)
 
 static unsigned long pick(unsigned long n)
 {
-	uint64_t x = random_state += 0x9e3779b97f4a7c15ULL;
-
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return (x ^ (x >> 31)) % n;
+	return mn_random(&random_state) % n;
 }
 
 /* --- what is mapped --------------------------------------------------------- */
@@ -235,20 +215,13 @@ static bool look_around(void)
 
 static bool attach(void)
 {
-	struct test_mn_attach arg = {
-		.class = class->class,
-		.kind = class->kind,
-	};
+	struct test_mn_attach arg = mn_attach_all(class->class, class->kind);
 	struct test_mn_delay delay = {
 		.point = pick(TEST_MN_POINTS),
 		.usecs = pick(200),
 	};
 
-	if (class->kind == TEST_MN_INTERVAL) {
-		arg.start = ALL_START;
-		arg.len = ALL_LEN;
-	}
-	device = sys_open("/dev/test_mmu_notifier", O_RDWR);
+	device = sys_open(DEVICE, O_RDWR);
 	if (device < 0 || sys_ioctl(TEST_MN_ATTACH, &arg))
 		return false;
 	maps = sys_open("/proc/self/maps", O_RDONLY);
@@ -432,7 +405,8 @@ __attribute__((constructor)) static void start_program(void)
 {
 	const char *name = getenv("MMU_NOTIFIER_CLASS");
 
-	class = classes;
+	/* The end of the table stands for an unknown class: runs without. */
+	class = mn_classes;
 	while (name && class->name && strcmp(name, class->name))
 		class++;
 	name = getenv("MMU_NOTIFIER_SEED");

@@ -16,58 +16,21 @@
  * With -f, that share of the threads' slab allocations fails (CONFIG_FAILSLAB).
  * An access by the device may fail for that, but then nothing may have happened.
  */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <lib/test_mmu_notifier_uapi.h>
+#include "../kselftest.h"
+#include "mmu_notifier_common.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
-#endif
-
-#define PAGE		4096UL
-#define HUGE		(2UL << 20)
 #define AREA		(2 * HUGE)
 #define COUNTERS	(AREA / PAGE)	/* one in each page */
 #define MAX_THREADS	64
-#define ALL_START	PAGE
-#define ALL_LEN		((1UL << 47) - 4 * PAGE)
 
 #define FAIL_SLAB	"/sys/kernel/debug/failslab/"
 
 #define USAGE "usage: %s [-s SEED] [-n OPERATIONS] [-t THREADS] [-c CLASS]" \
 	      " [-f PERCENT]\n"
 
-static const struct class {
-	const char *name;
-	unsigned int class, kind;
-} classes[] = {
-	{ "page_table", TEST_MN_PAGE_TABLE, TEST_MN_HLIST },
-	{ "page_table_interval", TEST_MN_PAGE_TABLE, TEST_MN_INTERVAL },
-	{ "tlb", TEST_MN_TLB, TEST_MN_HLIST },
-	{ "remote", TEST_MN_REMOTE, TEST_MN_HLIST },
-	{ "remote_interval", TEST_MN_REMOTE, TEST_MN_INTERVAL },
-	{ "sva", TEST_MN_SVA, TEST_MN_HLIST },
-	{}
-};
-
-#define NR_CLASSES 6
-
-static const struct class *class;
+static const struct mn_class *class;
 static unsigned long seed = 1, operations = 20000, threads = 4, percent;
 static int device;
 static char *counted, *wild;
@@ -81,28 +44,20 @@ struct worker {
 	bool talks;
 };
 
-static uint64_t next(struct worker *w)
-{
-	uint64_t x = w->random += 0x9e3779b97f4a7c15ULL;
-
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-	return x ^ (x >> 31);
-}
-
 static unsigned long pick(struct worker *w, unsigned long n)
 {
-	return next(w) % n;
+	return mn_random(&w->random) % n;
 }
 
+/* One printf() for each line: ksft_print_msg() has two, and threads would mix. */
 static void fail(const char *what, unsigned long where, int error)
 {
 	__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
-	printf("seed %lu: %s at %#lx: %s\n", seed, what, where,
+	printf("# seed %lu: %s at %#lx: %s\n", seed, what, where,
 	       error ? strerror(error) : "wrong");
 }
 
-/* Did the device fail for want of memory, as it may with -f? */
+/* Did the device fail for lack of memory, as it may with -f? */
 static bool lacked_memory(void)
 {
 	if (!percent || errno != ENOMEM)
@@ -111,7 +66,7 @@ static bool lacked_memory(void)
 	return true;
 }
 
-/* A part of an area: mostly small, sometimes a huge page or two. */
+/* A part of an area: mostly small, sometimes a huge page. */
 struct part {
 	unsigned long offset, len;
 };
@@ -162,20 +117,7 @@ static void add_by_cpu(struct worker *w)
 	__atomic_fetch_add(&expected[n], value, __ATOMIC_RELAXED);
 }
 
-/* Whether it succeeds may depend on the kernel and on what is mapped. */
-static bool write_file(const char *name, const char *text)
-{
-	int fd = open(name, O_WRONLY);
-	bool done;
-
-	if (fd < 0)
-		return false;
-	done = write(fd, text, strlen(text)) >= 0;
-	close(fd);
-	return done;
-}
-
-/* From here on allocations of this thread may fail, or not. */
+/* From here on, allocations of this thread may fail, or not. */
 static void may_fail(bool may)
 {
 	static __thread int fd = -1;
@@ -210,7 +152,7 @@ static void split(const char *addr, unsigned long len)
 
 	snprintf(command, sizeof(command), "%d,%p,%p,0", getpid(), addr,
 		 addr + len);
-	write_file("/sys/kernel/debug/split_huge_pages", command);
+	write_text("/sys/kernel/debug/split_huge_pages", command);
 }
 
 /* What must not change the contents. */
@@ -240,10 +182,10 @@ static void preserve(struct worker *w)
 		madvise(p, part.len, MADV_UNMERGEABLE);
 		break;
 	case 13:
-		write_file("/proc/self/clear_refs", pick(w, 2) ? "1" : "4");
+		write_text("/proc/self/clear_refs", pick(w, 2) ? "1" : "4");
 		break;
 	case 14:
-		write_file("/proc/sys/vm/compact_memory", "1");
+		write_text("/proc/sys/vm/compact_memory", "1");
 		break;
 	case 15:
 		fork_and_wait();
@@ -344,14 +286,13 @@ static void *work(void *data)
 			change(w);
 			break;
 		case 99:
-			/* Only when all is quiet for those who are told late. */
+			/* TEST_MN_SVA is flushed late: stale until then. */
 			if (class->class != TEST_MN_SVA)
 				check();
 			break;
 		}
 		if (w->talks && i % tenth == tenth - 1)
-			printf("# seed %lu: %lu of %lu\n", seed, i,
-			       w->operations);
+			printf("# %lu of %lu\n", i, w->operations);
 	}
 	return NULL;
 }
@@ -361,38 +302,24 @@ static char *map_area(void)
 	char *p = mmap(NULL, AREA + HUGE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (p == MAP_FAILED) {
-		perror("mmap");
-		exit(2);
-	}
+	if (p == MAP_FAILED)
+		ksft_exit_fail_perror("mmap");
 	return (char *)(((uintptr_t)p + HUGE - 1) & ~(HUGE - 1));
 }
 
-static void attach(struct worker *w)
+static void attach_device(struct worker *w)
 {
-	struct test_mn_attach arg = {
-		.class = class->class,
-		.kind = class->kind,
-	};
 	struct test_mn_delay delay = {
 		.point = pick(w, TEST_MN_POINTS),
 		.usecs = pick(w, 200),
 	};
 
-	if (class->kind == TEST_MN_INTERVAL) {
-		arg.start = ALL_START;
-		arg.len = ALL_LEN;
-	}
-	device = open("/dev/test_mmu_notifier", O_RDWR);
-	if (device < 0) {
-		perror("/dev/test_mmu_notifier");
-		exit(4);
-	}
-	if (ioctl(device, TEST_MN_ATTACH, &arg) ||
-	    ioctl(device, TEST_MN_DELAY, &delay)) {
-		perror("attach");
-		exit(2);
-	}
+	device = open(DEVICE, O_RDWR);
+	if (device < 0)
+		ksft_exit_fail_perror(DEVICE);
+	if (attach(device, class->class, class->kind) ||
+	    ioctl(device, TEST_MN_DELAY, &delay))
+		ksft_exit_fail_perror("attach");
 }
 
 static void compare(void)
@@ -414,18 +341,18 @@ static void compare(void)
 	}
 }
 
-/* The @share of all slab allocations fails, of those threads that may fail. */
+/* @share percent of the slab allocations fail, in threads that may fail. */
 static bool fail_slab(unsigned long share)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%lu", share);
-	return write_file(FAIL_SLAB "task-filter", "Y") &&
-	       write_file(FAIL_SLAB "ignore-gfp-wait", "N") &&
-	       write_file(FAIL_SLAB "verbose", "0") &&
-	       write_file(FAIL_SLAB "interval", "1") &&
-	       write_file(FAIL_SLAB "times", "-1") &&
-	       write_file(FAIL_SLAB "probability", text);
+	return !write_text(FAIL_SLAB "task-filter", "Y") &&
+	       !write_text(FAIL_SLAB "ignore-gfp-wait", "N") &&
+	       !write_text(FAIL_SLAB "verbose", "0") &&
+	       !write_text(FAIL_SLAB "interval", "1") &&
+	       !write_text(FAIL_SLAB "times", "-1") &&
+	       !write_text(FAIL_SLAB "probability", text);
 }
 
 static void run(void)
@@ -440,18 +367,26 @@ static void run(void)
 		w->operations = operations / threads;
 		w->talks = !i;
 		if (!i)
-			attach(w);
-		if (pthread_create(&w->thread, NULL, work, w)) {
-			perror("pthread_create");
-			exit(2);
-		}
+			attach_device(w);
+		if (pthread_create(&w->thread, NULL, work, w))
+			ksft_exit_fail_perror("pthread_create");
 	}
 	for (i = 0; i < threads; i++)
 		pthread_join(workers[i].thread, NULL);
 }
 
-/* Returns the exit status. */
-static int result(void)
+static void print_totals(const struct test_mn_stats *stats, unsigned long told)
+{
+	ksft_print_msg("seed %lu: %s, %lu operations, %lu invalidations, ",
+		       seed, class->name, operations, told);
+	if (percent)
+		printf("%lu%% of slab allocations fail, %lu accesses for that, ",
+		       percent, without_memory);
+	printf("%llu retries, %llu translations checked, %llu stale\n",
+	       stats->retries, stats->checked, stats->stale);
+}
+
+static bool succeeded(void)
 {
 	struct test_mn_stats stats;
 	unsigned long told;
@@ -459,41 +394,32 @@ static int result(void)
 
 	check();
 	compare();
-	if (ioctl(device, TEST_MN_STATS, &stats)) {
-		perror("STATS");
-		return 2;
-	}
+	if (ioctl(device, TEST_MN_STATS, &stats))
+		ksft_exit_fail_perror("STATS");
 	told = stats.tlb_flushes;
 	for (i = 0; i < TEST_MN_EVENTS; i++)
 		told += stats.invalidations[i];
-	printf("seed %lu: %s, %lu operations, %lu invalidations, ", seed,
-	       class->name, operations, told);
-	if (percent)
-		printf("%lu%% of slab allocations fail, %lu accesses for that, ",
-		       percent, without_memory);
-	printf("%llu retries, %llu translations checked, %llu stale\n",
-	       stats.retries, stats.checked, stats.stale);
+	print_totals(&stats, told);
 	if (!told || !stats.checked || (percent && !without_memory))
 		fail("nothing was tested", 0, 0);
 	if (!failures && !stats.stale && !stats.unpaired && !stats.in_progress)
-		return 0;
-	printf("FAIL, again with: mmu_notifier_stress -s %lu -n %lu -t %lu -c %s -f %lu\n",
-	       seed, operations, threads, class->name, percent);
-	return 1;
+		return true;
+	ksft_print_msg("FAIL, again with: mmu_notifier_stress -s %lu -n %lu -t %lu -c %s -f %lu\n",
+		       seed, operations, threads, class->name, percent);
+	return false;
 }
 
-static const struct class *find_class(const char *name)
+static const struct mn_class *find_class(const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; classes[i].name; i++)
-		if (!strcmp(classes[i].name, name))
-			return &classes[i];
-	fprintf(stderr, "no class %s\n", name);
-	exit(2);
+	for (i = 0; mn_classes[i].name; i++)
+		if (!strcmp(mn_classes[i].name, name))
+			return &mn_classes[i];
+	ksft_exit_fail_msg("no class %s\n", name);
 }
 
-int main(int argc, char **argv)
+static void parse(int argc, char **argv)
 {
 	int c;
 
@@ -515,27 +441,31 @@ int main(int argc, char **argv)
 			percent = strtoul(optarg, NULL, 0);
 			break;
 		default:
-			fprintf(stderr, USAGE, argv[0]);
-			return 2;
+			ksft_exit_fail_msg(USAGE, argv[0]);
 		}
 	}
-	if (!threads || threads > MAX_THREADS || operations < threads) {
-		fprintf(stderr, "1 to %d threads, and work for each\n",
-			MAX_THREADS);
-		return 2;
-	}
+	if (!threads || threads > MAX_THREADS || operations < threads)
+		ksft_exit_fail_msg("1 to %d threads, and work for each\n",
+				   MAX_THREADS);
 	if (!class)
-		class = &classes[seed % NR_CLASSES];
-	setvbuf(stdout, NULL, _IOLBF, 0);
+		class = &mn_classes[seed % NR_CLASSES];
+}
+
+int main(int argc, char **argv)
+{
+	ksft_print_header();
+	parse(argc, argv);
+	if (access(DEVICE, R_OK | W_OK))
+		ksft_exit_skip("no " DEVICE " (CONFIG_TEST_MMU_NOTIFIER)\n");
+	ksft_set_plan(1);
 
 	counted = map_area();
 	wild = map_area();
-	if (percent && !fail_slab(percent)) {
-		fprintf(stderr, "no " FAIL_SLAB "\n");
-		return 2;
-	}
+	if (percent && !fail_slab(percent))
+		ksft_exit_fail_msg("no " FAIL_SLAB "\n");
 	run();
 	if (percent)
 		fail_slab(0);
-	return result();
+	ksft_test_result(succeeded(), "%s, seed %lu\n", class->name, seed);
+	ksft_finished();
 }
