@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Check the secondary MMUs that mmu_notifier_preload.c has given to the processes
- * of a cgroup (v2), again and again, until killed by SIGTERM:
+ * of a cgroup (v2), repeatedly, until killed by SIGTERM:
  *
  *	mmu_notifier_freeze CGROUP
  *
- * For TEST_MN_SVA, which is rightly stale from a change of a page table to the
- * flush of the TLB that follows: the processes are frozen while they are checked,
- * and not checked if they can't be.
+ * This is for TEST_MN_SVA, which may be stale between the change of a page table and
+ * the flush of the TLB that follows: the processes are frozen while they are
+ * checked.  If they can't be frozen they are not checked.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -30,8 +30,8 @@
 #define PIDFD_THREAD	O_EXCL
 #endif
 
-#define NAME		"mmu_notifier\n"	/* of the threads, */
-#define DEVICE		0			/* and their descriptor */
+#define NAME		"mmu_notifier\n"	/* of the threads */
+#define DESCRIPTOR	0			/* that they have the device at */
 #define PATIENCE	1000			/* ms until all are frozen */
 
 static unsigned long freezes, checked, stale;
@@ -71,7 +71,7 @@ static bool all_stopped(void)
 	return false;
 }
 
-/* A process may have been killed meanwhile. */
+/* The process may have been killed by now. */
 static void check(int thread)
 {
 	struct test_mn_check all = { .len = -1ULL };
@@ -80,7 +80,7 @@ static void check(int thread)
 	pidfd = syscall(SYS_pidfd_open, thread, PIDFD_THREAD);
 	if (pidfd < 0)
 		return;
-	fd = syscall(SYS_pidfd_getfd, pidfd, DEVICE, 0);
+	fd = syscall(SYS_pidfd_getfd, pidfd, DESCRIPTOR, 0);
 	close(pidfd);
 	if (fd < 0)
 		return;

@@ -8,7 +8,7 @@
  * fork() makes, has a secondary MMU of its own.  A thread maps random parts of
  * the address space with it, reads through it, and has all translations checked.
  * The first stale one of each process is reported in the kernel log, by the
- * device.  Only with class sva it does not check: see mmu_notifier_freeze.c.
+ * device.  With class sva it does not check, see mmu_notifier_freeze.c.
  *
  * Environment:
  *	MMU_NOTIFIER_CLASS	one of mn_classes[]; page_table by default
@@ -76,7 +76,7 @@ static char stack[STACK_SIZE];
 static int device, maps;
 static uint64_t random_state, checked, stale;
 static char text[PAGE], buffer[64];
-/* Those that are likely to change come first. */
+/* Ranges that are likely to change come first. */
 static struct range ranges[RANGES];
 static unsigned long nr_ranges, nr_lively;
 static unsigned long recent[RECENT];
@@ -181,8 +181,8 @@ static void parse(char *p, char *end)
 }
 
 /*
- * Reads on where the last call has stopped.  Returns false if nothing is mapped
- * any more, as the main thread has ended.
+ * Continues reading where the last call has stopped.  Returns false if nothing is
+ * mapped any more, because the main thread has ended.
  */
 static bool look_around(void)
 {
@@ -227,13 +227,13 @@ static bool attach(void)
 	maps = sys_open("/proc/self/maps", O_RDONLY);
 	if (maps < 0)
 		return false;
-	/* Delays make races likely, and programs slow. */
+	/* Delays make races likely, but programs slow. */
 	if (!pick(4))
 		sys_ioctl(TEST_MN_DELAY, &delay);
 	return true;
 }
 
-/* Translations that have been there for some time, if they still are. */
+/* Uses translations that are not new, if they are still there. */
 static void read_at(unsigned long addr)
 {
 	struct test_mn_access arg = {
@@ -264,7 +264,7 @@ static void map(void)
 	recent[pick(RECENT)] = arg.addr;
 }
 
-/* The neighbourhood of an address, and now and then everything. */
+/* Checks the neighbourhood of an address, and sometimes everything. */
 static void check(unsigned long addr)
 {
 	struct test_mn_check arg = {
@@ -299,7 +299,7 @@ static long now(void)
 	return time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-/* The thread holds mmap_lock most of the time; the program wants it too. */
+/* The thread holds mmap_lock most of the time, and the program needs it too. */
 static void pause_since(long begin)
 {
 	long time = (now() - begin) * pick(4) + pick(1000000);
@@ -325,7 +325,7 @@ static void work(void)
 		}
 		if (class->class != TEST_MN_SVA)
 			check(recent[pick(RECENT)]);
-		/* Often in the beginning: the process may be a short-lived one. */
+		/* Often at first: the process may be short-lived. */
 		if (round % 8 == 0 || !(round & (round - 1)))
 			count();
 		pause_since(begin);
@@ -334,8 +334,8 @@ static void work(void)
 
 /*
  * If the main thread has ended on its own, without the C library, this may be the
- * last thread, whose exit code is that of the process.  So it is the main
- * thread's: the last field here, as wait() would have it.
+ * last thread, and its exit code that of the process.  So return the exit code of
+ * the main thread: the last field, as wait() would return it.
  */
 static int exit_code(void)
 {
@@ -355,7 +355,7 @@ static int exit_code(void)
 static int serve(void *unused)
 {
 	sys(SYS_prctl, PR_SET_NAME, (long)"mmu_notifier", 0, 0);
-	/* A table of its own, with none of the program's files in it */
+	/* A file table of its own, without the files of the program */
 	if (!sys(SYS_close_range, 0, ~0U, CLOSE_RANGE_UNSHARE, 0) && attach()) {
 		add(&totals->with, 1);
 		work();
@@ -377,7 +377,7 @@ static void start(void)
 	checked = 0;
 	stale = 0;
 	memset(recent, 0, sizeof(recent));
-	/* Also those that the C library keeps for itself */
+	/* Including those that the C library reserves */
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, sizeof(all));
 	if (clone(serve, stack + sizeof(stack), CLONE_VM | CLONE_FILES |
 		  CLONE_SIGHAND | CLONE_THREAD, NULL) < 0)
@@ -405,7 +405,7 @@ __attribute__((constructor)) static void start_program(void)
 {
 	const char *name = getenv("MMU_NOTIFIER_CLASS");
 
-	/* The end of the table stands for an unknown class: runs without. */
+	/* The end of the table is for unknown names: runs without. */
 	class = mn_classes;
 	while (name && class->name && strcmp(name, class->name))
 		class++;

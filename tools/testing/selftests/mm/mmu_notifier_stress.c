@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A random mix of what changes page tables, from many threads, while the same
- * threads use the memory through a secondary MMU of lib/test_mmu_notifier.c.
+ * A random mix of operations that change page tables, from many threads, while the
+ * same threads use the memory through a secondary MMU of lib/test_mmu_notifier.c.
  *
  *	mmu_notifier_stress [-s SEED] [-n OPERATIONS] [-t THREADS] [-c CLASS]
  *			    [-f PERCENT]
  *
- * There are two areas.  In the first one nothing that happens may change what
- * the memory holds: CPU and device add to counters there, and no addition may be
- * lost.  In the second one everything may happen; what counts is that no
- * translation is used that should be gone.
+ * There are two areas.  In the first one, the operations don't change the contents:
+ * CPU and device add to counters there, and no addition may be lost.  In the second
+ * one anything may happen, except that a translation is used that should be gone.
  *
- * What each thread does follows from the seed; how the threads meet does not.
+ * The seed determines what each thread does, but not how the threads interleave.
  *
- * With -f, that share of the threads' slab allocations fails (CONFIG_FAILSLAB).
- * An access by the device may fail for that, but then nothing may have happened.
+ * With -f, that share of the threads' slab allocations fails (CONFIG_FAILSLAB).  An
+ * access by the device may then fail, but must have had no effect.
  */
 #include <pthread.h>
 
@@ -136,7 +135,7 @@ static void fork_and_wait(void)
 	int status;
 	pid_t pid;
 
-	/* The kernel complains if it can't get a stack. */
+	/* The kernel complains if it can't allocate a stack. */
 	may_fail(false);
 	pid = fork();
 	if (!pid)
@@ -155,7 +154,7 @@ static void split(const char *addr, unsigned long len)
 	write_text("/sys/kernel/debug/split_huge_pages", command);
 }
 
-/* What must not change the contents. */
+/* Operations that must not change the contents. */
 static void preserve(struct worker *w)
 {
 	struct part part = pick_part(w);
@@ -193,7 +192,7 @@ static void preserve(struct worker *w)
 	}
 }
 
-/* --- the area where everything may happen ---------------------------------- */
+/* --- the area where anything may happen ------------------------------------ */
 
 static void access_wild(struct worker *w)
 {
@@ -232,7 +231,7 @@ static void change(struct worker *w)
 		madvise(p, part.len, MADV_PAGEOUT);
 		break;
 	case 5:
-		/* In one step, as a hole could be filled by somebody else. */
+		/* In one step, as another thread could fill a hole. */
 		mmap(p, part.len, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		break;
