@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mm_take_all_locks(): stop whatever may look at or change an mm's page tables.
+ * mm_take_all_locks(): stop whatever may read or change an mm's page tables.
  *
  * With mmap_lock held for writing, page tables can still be reached under a VMA
  * lock (page faults) and through the reverse maps (reclaim, migration,
- * truncation).  One walk over the VMAs shuts out the former and collects the
+ * truncation).  One walk over the VMAs takes the VMA locks and collects the
  * reverse map locks in a list; sorting the list puts them in locking order and
  * brings duplicates together, for many VMAs share a file or an anon_vma root.
- * Unlocking is a walk of that list, which is the caller's.
+ * Unlocking walks that list, which the caller keeps.
  *
  * Lock order:
  *
@@ -20,12 +20,12 @@
  * The kinds are in the order of mm/rmap.c: a hugetlbfs file's i_mmap_rwsem comes
  * before the folio lock, those of other files after it.
  *
- * Callers for different mms share locks and run in parallel.  No cycle of them
- * can form: the VMA locks are of an mm whose mmap_lock is held, and all reverse
- * map locks in the system are in one order, as the kind of a lock is a property
- * of the lock (see kind_of_mapping()) and so is its address.  A caller waits only
- * for a lock that comes after all those it holds.  Anybody else holds at most one
- * lock of a kind, and takes the kinds in the same order.
+ * Callers for different mms share locks and run in parallel.  They can't deadlock:
+ * the VMA locks are of an mm whose mmap_lock is held, and all reverse map locks in
+ * the system are in one order, as the kind of a lock is a property of the lock
+ * (see kind_of_mapping()) and so is its address.  A caller waits only for a lock
+ * that comes after all those it holds.  Every other task holds at most one lock of
+ * a kind, and takes the kinds in the same order.
  *
  * lockdep knows the kinds, but not the order of addresses within one:
  * down_write_nest_lock() tells it that there may be many of a class.
@@ -93,8 +93,8 @@ static int add_lock(struct mm_all_locks *list, enum rmap_lock_kind kind,
 }
 
 /*
- * By the mapping alone, so that whatever VMA a lock is found through, it has the
- * same place in the order.
+ * By the mapping alone, so that a lock has the same place in the order through
+ * whichever VMA it is found.
  */
 static enum rmap_lock_kind kind_of_mapping(const struct address_space *mapping)
 {
@@ -180,7 +180,7 @@ static void release_all(struct mm_all_locks *list, size_t nr_locked)
 /**
  * mm_take_all_locks - lock everything under which page tables are reached
  * @mm: the address space
- * @list: where to keep what is locked, for mm_drop_all_locks()
+ * @list: filled in with what is locked, for mm_drop_all_locks()
  *
  * On success no page fault, no walk of the page tables and no reverse map walk
  * is in progress in @mm, nor does one begin, until mm_drop_all_locks().  No
@@ -224,7 +224,7 @@ int mm_take_all_locks(struct mm_struct *mm, struct mm_all_locks *list)
  * @mm: the address space
  * @list: as filled in by mm_take_all_locks()
  *
- * Context: mmap_lock has been held for writing since.
+ * Context: the caller has held mmap_lock for writing since mm_take_all_locks().
  */
 void mm_drop_all_locks(struct mm_struct *mm, struct mm_all_locks *list)
 {

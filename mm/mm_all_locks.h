@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * mm_take_all_locks(), and the list of the reverse map locks that it takes.
+ */
 #ifndef _MM_MM_ALL_LOCKS_H
 #define _MM_MM_ALL_LOCKS_H
 

@@ -3,19 +3,23 @@
  * Interval subscriptions: a subscriber to one range of an mm, with a sequence
  * number to order its page lookups against invalidations.
  *
- * Subscribers sit in an interval tree.  A range that hits one freezes the tree,
+ * Subscriptions are in an interval tree.  A range that hits one freezes the tree,
  * so that the callbacks, which may sleep, can be called while walking it without
  * a lock.  As ranges overlap freely, the tree thaws when no range at all is left
- * in progress; insertions and removals that come meanwhile are put on a list,
- * and done by whoever ends the last range.
+ * in progress; insertions and removals requested meanwhile are put on a list, and
+ * the end of the last range carries them out.
  *
  * Ranges are counted from the first subscription, which is inserted while none is
- * in progress, until some time after the last one has gone, when no range that was
- * counted is left.  (Some drivers insert and remove one for each page fault; they
- * should not take all locks of the mm for each.)  A range that was counted says so
- * itself, as its end can't tell from what holds by then.
+ * in progress, until some time after the last one has gone, when no counted range
+ * is left.  (Some drivers insert and remove one for each page fault; they should
+ * not take all locks of the mm for each.)
  *
- * The sequence number ->seq has two jobs.  Odd means frozen.  And it dates
+ * A counted range carries MMU_NOTIFIER_RANGE_COUNTED, and its end goes by that.
+ * The end could go by ->open instead, which is set only while no range is in
+ * progress and cleared only while no counted one is.  With the flag it need not
+ * depend on when that happens.
+ *
+ * The sequence number ->seq has two uses.  Odd means frozen.  And it dates
  * subscriptions: ->invalidate() stores the odd number of the freeze it belongs
  * to in the subscription, under the subscriber's own lock.  So a subscription
  *
@@ -30,8 +34,8 @@
  * even after ->seq has wrapped.
  *
  * All of this is under mmu_notifier_subscriptions::lock, except that the tree may be
- * read without it between a start that hit and its end.  The subscriber's own
- * lock is taken inside callbacks, so never inside of this one.
+ * read without it between a start that hit and its end.  Callbacks take the
+ * subscriber's own lock, and run without this one.
  */
 #include <linux/export.h>
 #include <linux/interval_tree.h>
@@ -49,8 +53,8 @@ static bool is_frozen(const struct mmu_notifier_intervals *intervals)
 }
 
 /*
- * A reader in have_ended() may meet this number instead of that of thaw().  The lock,
- * which thaw() was under too, then orders its lookup all the same.
+ * A reader in have_ended() may see this number instead of the one that thaw()
+ * stored.  thaw() held the lock, too, which orders the reader's lookup all the same.
  */
 static void freeze(struct mmu_notifier_intervals *intervals)
 {
@@ -70,8 +74,8 @@ static bool in_tree(const struct mmu_interval_notifier *sub)
 }
 
 /*
- * Readers and removals wait for ranges to end, and so for everything that the
- * callbacks and page table changes in these ranges wait for.
+ * Readers and removals wait for ranges to end, and so for everything that
+ * callbacks and changes of page tables in these ranges wait for.
  */
 static void lockdep_will_wait_for_ranges(void)
 {
@@ -112,8 +116,8 @@ count_range(struct mmu_notifier_subscriptions *subs,
 }
 
 /*
- * Stop counting ranges, if that is due and none that was counted is left.  The
- * next subscription begins again as the first one did, with no range in progress.
+ * Stop counting ranges, if that is due and no counted one is left.  The next
+ * subscription is then inserted as the first one was, with no range in progress.
  */
 static void close_if_due(struct mmu_notifier_subscriptions *subs)
 {
@@ -158,15 +162,16 @@ static void remove_from_tree(struct mmu_notifier_intervals *intervals,
 	RB_CLEAR_NODE(&sub->interval_tree.rb);
 }
 
-/* Do what came while the tree was frozen. */
+/* Carry out what was requested while the tree was frozen. */
 static void thaw(struct mmu_notifier_intervals *intervals)
 {
 	struct mmu_interval_notifier *sub;
 	struct hlist_node *next;
 
 	/*
-	 * After the page table changes of all ranges that have ended.  Pairs
-	 * with smp_load_acquire() in have_ended().
+	 * A reader that sees the new number in have_ended() looks up pages next,
+	 * and must see what the ended ranges did to the page tables.  Pairs with
+	 * smp_load_acquire() there.
 	 */
 	smp_store_release(&intervals->seq, intervals->seq + 1);
 	hlist_for_each_entry_safe(sub, next, &intervals->deferred,
@@ -183,12 +188,12 @@ static void thaw(struct mmu_notifier_intervals *intervals)
 /* --- delivery ------------------------------------------------------------- */
 
 /**
- * mmu_intervals_start - tell the subscriptions that a range hits
+ * mmu_intervals_start - notify the subscriptions that a range hits
  * @subs: the mm's subscriptions
  * @range: the range
  *
- * Return: 0, and mmu_intervals_end() must follow; or -EAGAIN for a range that
- * may not block, and it must not.
+ * Return: 0, and mmu_intervals_end() must follow; or -EAGAIN, only for a range
+ * that may not block, and mmu_intervals_end() must not follow.
  */
 int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 			struct mmu_notifier_range *range)
@@ -251,7 +256,7 @@ void mmu_intervals_end(struct mmu_notifier_subscriptions *subs,
 }
 
 /**
- * mmu_intervals_release - tell all subscriptions that the address space is gone
+ * mmu_intervals_release - notify all subscriptions that the address space goes away
  * @subs: the mm's subscriptions
  * @mm: the mm
  */
@@ -271,8 +276,8 @@ void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
 }
 
 /*
- * Have @seq's ranges ended?  What the caller looks up next, maybe without a lock,
- * it looks up after that.
+ * Have @seq's ranges ended?  If so, whatever the caller looks up next, perhaps
+ * without a lock, it looks up after their end.
  */
 static bool have_ended(struct mmu_notifier_intervals *intervals, unsigned long seq)
 {
@@ -291,11 +296,11 @@ static bool have_ended(struct mmu_notifier_intervals *intervals, unsigned long s
  * lock, finds that none has hit since.  There may have been one by the time this
  * function returns; to let the caller bound its attempts, it doesn't look again.
  *
- * If an invalidation's callback stores its number after the sampling then the
- * subscriber's lock makes the reader see that.  If it stored it before then
- * either the number is current, and the lookup must come after the wait for its
- * end; or the range had ended when the sampling looked, under the lock that
- * counted it out, and the lookup comes after that.
+ * If an invalidation's callback stores its number after it is sampled here, the
+ * subscriber's lock makes the reader see that.  If it stored it before, then
+ * either the number is current, and the lookup comes after the wait for the
+ * range's end; or the range had ended before the number was sampled, under the
+ * lock that counted the range out, and the lookup comes after that.
  *
  * Context: may sleep, until no range of the mm is in progress.  Not from a
  * callback.  The caller holds no lock that a callback takes, or that is acquired
@@ -334,11 +339,12 @@ struct insertion {
 };
 
 /*
- * Nothing is written to the subscription until the insertion can't fail any more:
- * drivers take its fields for a sign that it is inserted.
+ * The subscription is written only when the insertion can't fail any more: drivers
+ * tell from its fields whether it is inserted.
  *
- * A range in progress may be one that hits, but was counted before it could be
- * told: a new subscription counts as hit, and its first reader waits.
+ * A range in progress may be one that hits, but it looked for subscriptions before
+ * this one was there.  So a new subscription counts as hit, and its first reader
+ * waits.
  */
 static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 {
@@ -359,7 +365,7 @@ static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 
 	intervals->nr++;
 	intervals->closing = false;
-	/* Ranges look without a lock, but for the first one none is in progress. */
+	/* Ranges read it without a lock, but none is in progress here. */
 	if (!intervals->open)
 		WRITE_ONCE(intervals->open, true);
 
@@ -379,10 +385,10 @@ static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 }
 
 /*
- * Only the first one must catch the mm with no range in progress; then ranges are
- * counted.
+ * Only the first subscription must be attached while no range is in progress.
+ * Afterwards ranges are counted.
  *
- * Return: whether it is attached; if not, it is to be attached as the first one.
+ * Return: whether it is attached; if not, it must be attached as the first one.
  */
 static bool attach_to_open(struct mm_struct *mm, struct insertion *insertion)
 {
@@ -403,7 +409,7 @@ static bool attach_to_open(struct mm_struct *mm, struct insertion *insertion)
 	return open;
 }
 
-/* Not inlined: the warning is one, and not one for each caller. */
+/* Not inlined, so that all callers share the WARN_ON_ONCE(). */
 static noinline int insert_interval(struct mmu_interval_notifier *sub,
 				    struct mm_struct *mm, unsigned long start,
 				    unsigned long length,
@@ -440,8 +446,8 @@ static noinline int insert_interval(struct mmu_interval_notifier *sub,
  * @ops: the callback
  *
  * From here on @ops->invalidate() is called for every invalidation that
- * intersects the range, but for those that are already in progress:
- * mmu_interval_read_begin() waits for these.  Pins @mm with mmgrab() until
+ * intersects the range, except for those already in progress, for which
+ * mmu_interval_read_begin() waits.  Pins @mm with mmgrab() until
  * mmu_interval_notifier_remove(), which must follow.
  *
  * Context: may sleep.  If @mm has no other interval subscription, takes
@@ -478,7 +484,7 @@ EXPORT_SYMBOL_GPL(mmu_interval_notifier_insert);
  * subscription, takes the VMA locks and all reverse map locks of the mm.
  *
  * Return: as mmu_interval_notifier_insert(); also -EAGAIN if this would be the
- * first subscription in the system and CPU hotplug is in the way for very long.
+ * first subscription in the system and CPU hotplug takes very long.
  */
 int mmu_interval_notifier_insert_locked(struct mmu_interval_notifier *interval_sub,
 					struct mm_struct *mm,
@@ -495,7 +501,7 @@ EXPORT_SYMBOL_GPL(mmu_interval_notifier_insert_locked);
 /*
  * remove_or_defer - take a subscription out of the tree, now or later
  *
- * Return: 0 if it is out; else the number of the freeze that keeps it in.
+ * Return: 0 if it is out; otherwise the number of the freeze that keeps it in.
  */
 static unsigned long remove_or_defer(struct mmu_notifier_subscriptions *subs,
 				     struct mmu_interval_notifier *sub)
@@ -521,7 +527,7 @@ static unsigned long remove_or_defer(struct mmu_notifier_subscriptions *subs,
 	return seq;
 }
 
-/* With the lock, so that all of thaw() is done and not just its beginning. */
+/* Under the lock, so that all of thaw() is done and not just its beginning. */
 static bool has_thawed(struct mmu_notifier_subscriptions *subs,
 		       unsigned long seq)
 {
@@ -539,7 +545,7 @@ static bool has_thawed(struct mmu_notifier_subscriptions *subs,
  * @interval_sub: what was inserted
  *
  * On return the callback is not running and will not run, and the reference to
- * the mm is dropped.  One that is not inserted is warned about and left alone.
+ * the mm is dropped.  If it is not inserted, warns and does nothing.
  *
  * Context: may sleep, until no range of the mm is in progress.  Not from a
  * callback.  The caller holds no lock that a callback takes, or that is acquired

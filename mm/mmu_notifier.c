@@ -23,9 +23,9 @@
  *  - The static key is on from before a subscription appears until after the
  *    last one has gone.  It changes while ranges are in progress, but only in
  *    mms that have no subscription.
- *  - release() is called by whoever finds ->released clear under the lock, so
- *    once.  The subscription stays in the list until release() has returned:
- *    what it still maps is still invalidated.
+ *  - Whoever finds ->released clear under the lock calls release(), so it is
+ *    called once.  The subscription stays in the list until release() has
+ *    returned: what it still maps is still invalidated.
  *  - exit_mmap() frees no page before every release() has returned, whoever
  *    called it: __mmu_notifier_release() waits for a grace period, and release()
  *    runs inside a read section.
@@ -58,7 +58,7 @@ struct lockdep_map __mmu_notifier_invalidate_range_start_map = {
 };
 #endif
 
-/* Readers are subscriptions between their last put and their being freed. */
+/* A subscription is a reader from its last put until it is freed. */
 DEFINE_STATIC_SRCU(mmu_notifier_puts);
 
 /* --- reports -------------------------------------------------------------- */
@@ -66,7 +66,7 @@ DEFINE_STATIC_SRCU(mmu_notifier_puts);
 static const char * const fault_texts[NR_MMU_NOTIFIER_FAULTS] = {
 	[MMU_NOTIFIER_UNINITIALISED]	= "start of a range that was never initialised",
 	[MMU_NOTIFIER_STARTED_TWICE]	= "start of a range that has not ended",
-	[MMU_NOTIFIER_REUSED]		= "start of a range that has ended already",
+	[MMU_NOTIFIER_REUSED]		= "start of a range that has ended",
 	[MMU_NOTIFIER_NOT_STARTED]	= "end of a range that was never started",
 	[MMU_NOTIFIER_NOT_ENDED]	= "a range was started and never ended",
 	[MMU_NOTIFIER_SLEPT]		= "a callback slept in a range that may not block",
@@ -77,12 +77,12 @@ static const char * const fault_texts[NR_MMU_NOTIFIER_FAULTS] = {
 };
 
 /**
- * mmu_notifier_report - say what a check has found
+ * mmu_notifier_report - report what a check has found
  * @fault: what
  * @hook: the range's, or NULL
  * @culprit: the callback, the ops or the caller at fault, or NULL
  *
- * Tests put themselves in its place.
+ * Tests replace it with a function of their own.
  */
 void mmu_notifier_report(enum mmu_notifier_fault fault,
 			 const struct mmu_notifier_hook *hook,
@@ -92,7 +92,7 @@ void mmu_notifier_report(enum mmu_notifier_fault fault,
 
 	KUNIT_STATIC_STUB_REDIRECT(mmu_notifier_report, fault, hook, culprit);
 
-	/* Once for each fault: a broken path is likely to be a busy one. */
+	/* Once for each fault: a broken path may well be a busy one. */
 	if (test_and_set_bit(fault, &seen))
 		return;
 	WARN(1, "MMU notifiers: %s: %s %s, %ps\n", fault_texts[fault],
@@ -101,8 +101,8 @@ void mmu_notifier_report(enum mmu_notifier_fault fault,
 
 /*
  * Bits of mmu_notifier_subscriptions::wants.  A bit is set before its first
- * subscriber can be missed, under mm_take_all_locks() or, for the callbacks that
- * these locks don't exclude, before registration returns.  It may be set
+ * subscriber must be notified: under mm_take_all_locks() or, for the callbacks
+ * that these locks don't exclude, before registration returns.  It may be set
  * spuriously.
  */
 enum mmu_notifier_wants {
@@ -134,7 +134,7 @@ static bool __maybe_unused may_walk(struct mmu_notifier_subscriptions *subs)
 	return srcu_read_lock_held(&subs->srcu) || lockdep_is_held(&subs->lock);
 }
 
-/* A walk over the list, in which callbacks are called. */
+/* A walk over the list that calls callbacks. */
 struct walk {
 	struct mmu_notifier_subscriptions *subs;
 	struct mmu_notifier_calling calling;
@@ -157,7 +157,7 @@ static void walk_end(struct walk *walk)
 	srcu_read_unlock(&walk->subs->srcu, walk->idx);
 }
 
-/* Whether to call a subscription that was found in the list */
+/* Whether to call @callback of a subscription that is in the list */
 static bool should_call(const struct mmu_notifier *sub, const void *callback)
 {
 	return callback &&
@@ -167,11 +167,11 @@ static bool should_call(const struct mmu_notifier *sub, const void *callback)
 /* --- the static key ------------------------------------------------------- */
 
 /**
- * mmu_notifier_lockdep_register - tell lockdep what a registration may take
+ * mmu_notifier_lockdep_register - tell lockdep which locks a registration may take
  * @mmap_locked: the caller holds mmap_lock
  *
- * Only the first registration in the system turns the key on.  Let lockdep learn
- * from every one what that takes.
+ * Only the first registration in the system turns the key on.  Let lockdep see
+ * the locks for that in every one.
  */
 void mmu_notifier_lockdep_register(bool mmap_locked)
 {
@@ -194,8 +194,8 @@ void mmu_notifier_lockdep_register(bool mmap_locked)
  * Turning the key on takes cpu_hotplug_lock.  There are paths that hold it and
  * wait for an mmap_lock (cpuset does when it rebinds memory policies), so under
  * mmap_lock it can only be tried.  That fails while a CPU comes or goes, which
- * is worth waiting for, but not without end: the CPU may be waiting for such a
- * path, and this for us.
+ * is worth waiting for, but not forever: CPU hotplug may wait for such a path,
+ * and that path for us.
  */
 static int arm(bool mmap_locked)
 {
@@ -225,7 +225,7 @@ static int arm(bool mmap_locked)
 	return 0;
 }
 
-/* May be called in atomic context: turning the key off is left to a work. */
+/* May be called in atomic context: a work turns the key off. */
 static void disarm(void)
 {
 	static_branch_slow_dec_deferred(&mmu_notifier_key);
@@ -233,9 +233,9 @@ static void disarm(void)
 
 /**
  * mmu_notifier_disarm_if_unused - drop an mm's reference of the static key
- * @subs: the mm's subscriptions, of which one has just gone
+ * @subs: the mm's subscriptions, of which one has just ended
  *
- * A range that was counted needs its end, so the key stays on until none is left.
+ * A counted range needs its end, so the key stays on until none is left.
  *
  * Context: atomic.  mmu_notifier_subscriptions::lock is held.
  */
@@ -257,7 +257,7 @@ static void subscriptions_destroy_work(struct work_struct *work)
 		container_of(work, struct mmu_notifier_subscriptions,
 			     destroy_work);
 
-	/* The mm may be freed while ranges are still counted, for nobody. */
+	/* The mm may be freed before close_work has run. */
 	cancel_delayed_work_sync(&subs->intervals.close_work);
 	if (subs->armed)
 		disarm();
@@ -269,8 +269,8 @@ static void subscriptions_destroy_work(struct work_struct *work)
 
 #ifdef CONFIG_PROVE_LOCKING
 /*
- * A callback of one mm may wait for those of another, by unregistering there.
- * Only one's own can never be waited for.
+ * A callback of one mm may wait for those of another mm, by unregistering there.
+ * Only callbacks of its own mm it can never wait for.
  */
 static int compare_srcu(const struct lockdep_map *a, const struct lockdep_map *b)
 {
@@ -302,7 +302,7 @@ mmu_notifier_subscriptions_alloc(struct mm_struct *mm)
 	return subs;
 }
 
-/* Every subscription pins the mm, so this mm has none left. */
+/* Every subscription pins the mm, so a freed mm has none. */
 void __mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
@@ -343,8 +343,8 @@ static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
 	}
 
 	/*
-	 * Pairs with smp_load_acquire() in mmu_interval_notifier_insert(), the
-	 * one reader that holds none of the locks.
+	 * attach_to_open(), the one reader that holds none of the locks, must see
+	 * @subs initialised.  Pairs with smp_load_acquire() there.
 	 */
 	smp_store_release(&mm->notifier_subscriptions, subs);
 
@@ -365,12 +365,12 @@ static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
  * mmu_notifier_subscribe - make a subscription of either kind appear
  * @mm: the address space; the caller has it in use
  * @mmap_locked: the caller holds its mmap_lock for writing
- * @attach: puts the subscription in place; it can't fail, and nothing of the
- *	subscription is written before
+ * @attach: puts the subscription in place; it can't fail, and it is the first to
+ *	write to the subscription
  * @subscription: for @attach
  *
- * Return: 0; -EINTR if a signal came, -ENOMEM, or -EAGAIN if @mmap_locked and
- * CPU hotplug does not let the static key be turned on.  Then nothing has
+ * Return: 0; -EINTR if a signal is pending, -ENOMEM, or -EAGAIN if @mmap_locked
+ * and CPU hotplug prevents the static key from being turned on.  Then nothing has
  * changed.
  */
 int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
@@ -403,9 +403,9 @@ struct registration {
 };
 
 /*
- * Callbacks may run before the registration returns, so all is in place before
- * it can be found.  And nothing is until it can't fail any more: drivers take
- * ->mm for a sign that the subscription exists.
+ * Callbacks may run before the registration returns, so the subscription is
+ * complete before it is in the list.  It is written only when the registration
+ * can't fail any more: drivers tell from ->mm whether the subscription exists.
  */
 static void attach_notifier(struct mmu_notifier_subscriptions *subs, void *data)
 {
@@ -425,7 +425,7 @@ static void attach_notifier(struct mmu_notifier_subscriptions *subs, void *data)
 	hlist_add_head_rcu(&sub->hlist, &subs->list);
 }
 
-/* Take a subscription out of the list, if it still is in it. */
+/* Take a subscription out of the list, if it is still in it. */
 static void unlink_notifier(struct mmu_notifier_subscriptions *subs,
 			    struct mmu_notifier *sub)
 {
@@ -444,7 +444,7 @@ static void unlink_notifier(struct mmu_notifier_subscriptions *subs,
 	mmu_notifier_disarm_if_unused(subs);
 }
 
-/* Not inlined: the warning is one, and not one for each caller. */
+/* Not inlined, so that all callers share the WARN_ON_ONCE(). */
 static noinline int register_notifier(struct mmu_notifier *sub,
 				      struct mm_struct *mm,
 				      const struct mmu_notifier_ops *ops,
@@ -476,7 +476,7 @@ static noinline int register_notifier(struct mmu_notifier *sub,
  * From here on @subscription is notified of every change, and pins @mm with
  * mmgrab() until mmu_notifier_unregister() or, if @subscription->ops has
  * free_notifier(), mmu_notifier_put(); one of them must follow.  mmget_not_zero()
- * on ->mm tells whether the address space is still alive.
+ * on ->mm tells whether the address space still exists.
  *
  * Context: may sleep.  Takes cpu_hotplug_lock, then mmap_lock for writing, the VMA
  * locks and all reverse map locks of the mm; the caller holds none of them, nor a
@@ -505,7 +505,7 @@ EXPORT_SYMBOL_GPL(mmu_notifier_register);
  * reverse map locks of the mm.
  *
  * Return: as mmu_notifier_register(); also -EAGAIN if this would be the first
- * subscription in the system and CPU hotplug is in the way for very long.
+ * subscription in the system and CPU hotplug takes very long.
  */
 int __mmu_notifier_register(struct mmu_notifier *subscription,
 			    struct mm_struct *mm)
@@ -539,16 +539,16 @@ static struct mmu_notifier *find_and_get(struct mmu_notifier_subscriptions *subs
 }
 
 /**
- * mmu_notifier_get_locked - find or make the subscription of @ops to an mm
- * @ops: the subscriber; two subscriptions with the same @ops are the same
+ * mmu_notifier_get_locked - find or create the subscription of @ops to an mm
+ * @ops: the subscriber, which has at most one subscription to each mm
  * @mm: current->mm, or an mm that the caller has pinned with mmget()
  *
- * Made by @ops->alloc_notifier() if there is none yet; if it can't be registered it
- * goes to @ops->free_notifier() as it came.  Each call is to be matched by a
- * mmu_notifier_put().  ->mm is pinned with mmgrab() until then.
+ * If there is none yet, @ops->alloc_notifier() allocates it; if it can't be
+ * registered, @ops->free_notifier() gets it back unchanged.  Each call must be
+ * matched by a mmu_notifier_put().  ->mm is pinned with mmgrab() until then.
  *
  * Context: may sleep.  mmap_lock is held for writing.  Takes the VMA locks and all
- * reverse map locks of the mm, if it makes one.
+ * reverse map locks of the mm, if it creates one.
  *
  * Return: the subscription; or an ERR_PTR() as from @ops->alloc_notifier() or
  * __mmu_notifier_register(), or -EOVERFLOW.
@@ -582,8 +582,8 @@ struct mmu_notifier *mmu_notifier_get_locked(const struct mmu_notifier_ops *ops,
 EXPORT_SYMBOL_GPL(mmu_notifier_get_locked);
 
 /**
- * mmu_notifier_get - find or make the subscription of @ops to an mm
- * @ops: the subscriber; two subscriptions with the same @ops are the same
+ * mmu_notifier_get - find or create the subscription of @ops to an mm
+ * @ops: the subscriber, which has at most one subscription to each mm
  * @mm: current->mm, or an mm that the caller has pinned with mmget()
  *
  * Context: may sleep.  Takes cpu_hotplug_lock, then mmap_lock for writing, and
@@ -599,7 +599,7 @@ struct mmu_notifier *mmu_notifier_get(const struct mmu_notifier_ops *ops,
 	if (mmu_notifier_debug_inside(mm->notifier_subscriptions))
 		return ERR_PTR(-EDEADLK);
 
-	/* While it can be waited for; mmu_notifier_get_locked() has its own. */
+	/* Wait for CPU hotplug before mmap_lock is taken, see arm(). */
 	arm(false);
 	mmap_write_lock(mm);
 	sub = mmu_notifier_get_locked(ops, mm);
@@ -620,7 +620,7 @@ static void free_after_put(struct rcu_head *rcu)
 	sub->ops->free_notifier(sub);
 	__acquire(&mmu_notifier_puts);	/* from free_after_callbacks() */
 	srcu_up_read(&mmu_notifier_puts, idx);
-	/* The reference that attach_notifier() took. */
+	/* Pairs with mmgrab() in attach_notifier(). */
 	mmdrop(mm);
 }
 
@@ -638,7 +638,7 @@ static void free_after_callbacks(struct mmu_notifier_subscriptions *subs,
  *
  * After the last one no new callback begins, and @ops->free_notifier() runs when
  * those that are running have returned.  @ops->release() is not called, so the
- * caller has dropped all translations and sets up none.
+ * caller must have dropped all translations and set up none again.
  *
  * A module must call mmu_notifier_synchronize() before its code goes away.
  *
@@ -671,9 +671,9 @@ EXPORT_SYMBOL_GPL(mmu_notifier_put);
  * mmu_notifier_synchronize - wait until what was put has been freed
  *
  * On return @ops->free_notifier() has returned for every subscription whose last
- * mmu_notifier_put() came before the call, and nothing of it is called any more.
+ * mmu_notifier_put() came before the call, and none of its callbacks is called.
  *
- * Context: may sleep, as long as any of their callbacks does.
+ * Context: may sleep, for as long as any of their callbacks does.
  */
 void mmu_notifier_synchronize(void)
 {
@@ -684,11 +684,11 @@ EXPORT_SYMBOL_GPL(mmu_notifier_synchronize);
 /* --- unregister and exit -------------------------------------------------- */
 
 /*
- * call_release - run release(), unless someone else does or did
+ * call_release - call release(), unless someone else does or did
  *
- * Called inside a read section, which is what makes the others wait for it.
+ * Called inside a read section, for the end of which the others wait.
  *
- * Return: false if someone else took it on, and may still be in it.
+ * Return: false if someone else calls it, and it may not have returned yet.
  */
 static bool call_release(struct mmu_notifier_subscriptions *subs,
 			 struct mmu_notifier *sub, struct mm_struct *mm)
@@ -712,11 +712,11 @@ static bool call_release(struct mmu_notifier_subscriptions *subs,
 /**
  * mmu_notifier_unregister - end a subscription
  * @subscription: what mmu_notifier_register() was given
- * @mm: likewise; it may have exited
+ * @mm: what mmu_notifier_register() was given; it may have exited
  *
  * Calls @ops->release() if exit_mmap() has not, and drops the reference to @mm.
- * On return no callback of @subscription is running or will run.  One that is not
- * registered is warned about and left alone.
+ * On return no callback of @subscription is running or will run.  If it is not
+ * registered, warns and does nothing.
  *
  * Context: may sleep, for as long as any callback on this mm does.  The caller
  * holds no lock that a callback takes.
@@ -741,7 +741,7 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 	released = call_release(subs, subscription, mm);
 	walk_end(&walk);
 
-	/* Until exit_mmap() is through with it, ranges must be heard of. */
+	/* exit_mmap() may be in release(): ranges are delivered until it returns. */
 	if (!released)
 		synchronize_srcu(&subs->srcu);
 
@@ -757,9 +757,9 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 EXPORT_SYMBOL_GPL(mmu_notifier_unregister);
 
 /*
- * exit_mmap() has the last word: no task uses the mm, so nothing can register,
- * but reclaim and truncation still reach it through the reverse map, and
- * subscribers may unregister at any moment.
+ * For exit_mmap().  No task uses the mm, so nothing can register, but reclaim and
+ * truncation still reach it through the reverse map, and subscribers may
+ * unregister at any moment.
  */
 void __mmu_notifier_release(struct mm_struct *mm)
 {
@@ -780,8 +780,8 @@ void __mmu_notifier_release(struct mm_struct *mm)
 	walk_end(&walk);
 
 	/*
-	 * For the release() that a concurrent unregister is in: ranges must be
-	 * heard of until it has returned, and no page is freed before.
+	 * A concurrent unregister may be in release(): until that has returned,
+	 * the subscription must be notified, and no page may be freed.
 	 */
 	synchronize_srcu(&subs->srcu);
 
@@ -827,14 +827,14 @@ static int call_start(struct mmu_notifier *sub,
 		  "%ps failed with %d in a %sblockable range\n",
 		  sub->ops->invalidate_range_start, ret,
 		  blockable ? "" : "non-");
-	/* In a blockable range the page tables change whatever it returns. */
+	/* In a blockable range the page tables change regardless. */
 	return blockable ? 0 : ret;
 }
 
 /*
  * The list is newest first, and nothing can join it while a range is in
- * progress.  But subscriptions may leave, the one that failed too, so it is the
- * serial number that says who was told before it.
+ * progress.  But subscriptions may leave, including the one that failed, so the
+ * serial number tells which were notified before it.
  */
 static void unwind_starts(struct mmu_notifier_subscriptions *subs,
 			  const struct mmu_notifier_range *range,

@@ -2,25 +2,25 @@
 /*
  * CONFIG_DEBUG_MMU_NOTIFIER: hooks with names, and run-time checks.
  *
- * A hook is a place in the kernel that tells secondary MMUs of a change.  The
+ * A hook is a place in the kernel that notifies secondary MMUs of a change.  The
  * linker collects them.  In debugfs/mmu_notifier there are
  *
  *	hooks		a line for each: name, hits, "on" or "off", and the file
  *			it is in; writing anything clears the hits
- *	suppress	the names of those that keep silent; writing a name, or a
- *			pattern as of a shell, makes those that match it keep
- *			silent, and only them; an empty line ends that
+ *	suppress	the names of the suppressed hooks; writing a name or a
+ *			shell pattern suppresses the hooks that match it, and
+ *			re-enables all others; an empty line re-enables all
  *
- * A suppressed hook is what a forgotten hook would be: the page tables change
- * and no secondary MMU hears of it.  That corrupts memory unless the secondary
- * MMU is one that only pretends.
+ * A suppressed hook behaves like a forgotten one: the page tables change and no
+ * secondary MMU is notified.  That corrupts memory, unless the secondary MMU
+ * verifies every translation before it uses it, as one for tests may.
  *
- * The checks know the ranges in progress from a table, by task and address.  A
+ * The checks find the ranges in progress in a table, by task and address.  A
  * range is on the stack of the function that started it, so one that is found
  * below the stack pointer has been abandoned; and to lockdep a range is a lock
- * that must not be held on the way back to user space.  The table is of fixed
- * size, since ranges are started where memory can't be allocated; what does not
- * fit in is not checked for an end.
+ * that must not be held on the way back to user space.  The table has a fixed
+ * size, since ranges are started where memory can't be allocated; a range that
+ * does not fit is not checked for an end.
  *
  * Locks: "ranges_lock" and "calling_lock" are innermost, and taken under page
  * table locks.
@@ -68,8 +68,8 @@ static struct lockdep_map in_progress_map = {
 #endif
 
 /*
- * For lockdep a range only is there: no lock comes before or after it, many can
- * be held at once, and they may be released in any order.
+ * To lockdep a range is merely held: it has no order with any lock, many can be
+ * held at once, and they may be released in any order.
  */
 static void lockdep_start(void)
 {
@@ -81,7 +81,7 @@ static void lockdep_end(void)
 	lock_release(&in_progress_map, _THIS_IP_);
 }
 
-static DEFINE_RAW_SPINLOCK(ranges_lock);	/* all of these */
+static DEFINE_RAW_SPINLOCK(ranges_lock);	/* all of the following */
 static struct tracked tracked[NR_TRACKED];
 static struct hlist_head buckets[NR_BUCKETS];
 static HLIST_HEAD(free_tracked);
@@ -129,7 +129,7 @@ static void untrack(struct tracked *old)
 }
 
 /*
- * Is @range in a stack frame of this task that has been left?  It is if it lies
+ * Is @range in a stack frame of this task that has returned?  It is if it lies
  * below @frame, the frame of a function that is being executed.
  */
 static bool is_abandoned(const struct mmu_notifier_range *range,
@@ -140,10 +140,10 @@ static bool is_abandoned(const struct mmu_notifier_range *range,
 }
 
 /*
- * forget_abandoned - forget ranges that this task has left without an end
- * @range: one that begins now, so what was at its place is over as well
+ * forget_abandoned - forget ranges that this task has abandoned without an end
+ * @range: one that begins now, so a tracked range at its address is abandoned, too
  * @frame: of a function that is being executed
- * @hook: for what is found
+ * @hook: where to store the hook of an abandoned range
  *
  * Return: whether there is one.
  */
@@ -205,11 +205,11 @@ static void check_state_at_start(const struct mmu_notifier_range *range,
 /**
  * mmu_notifier_debug_start - check a range that begins
  * @range: the range
- * @heard: whether there may be somebody to hear of it
+ * @subscribed: whether there may be a subscriber to notify
  *
- * Return: false if its hook is to keep silent.
+ * Return: false if its hook is suppressed.
  */
-bool mmu_notifier_debug_start(struct mmu_notifier_range *range, bool heard)
+bool mmu_notifier_debug_start(struct mmu_notifier_range *range, bool subscribed)
 {
 	struct mmu_notifier_hook *hook = range->debug.hook, *left = NULL;
 	bool ready = range->debug.state == MMU_NOTIFIER_RANGE_READY;
@@ -230,7 +230,7 @@ bool mmu_notifier_debug_start(struct mmu_notifier_range *range, bool heard)
 
 	range->debug.state = MMU_NOTIFIER_RANGE_STARTED;
 	range->debug.silent = false;
-	if (heard && ready && hook)
+	if (subscribed && ready && hook)
 		range->debug.silent = !mmu_notifier_hook_hit(hook);
 	return !range->debug.silent;
 }
@@ -251,7 +251,7 @@ static void stop_tracking(struct mmu_notifier_range *range)
 }
 
 /**
- * mmu_notifier_debug_cancel - a range was refused and will have no end
+ * mmu_notifier_debug_cancel - forget a range that was refused and will have no end
  * @range: the range
  */
 void mmu_notifier_debug_cancel(struct mmu_notifier_range *range)
@@ -264,7 +264,7 @@ EXPORT_SYMBOL_GPL(mmu_notifier_debug_cancel);
  * mmu_notifier_debug_end - check a range that ends
  * @range: the range
  *
- * Return: false if nobody has heard of its start.
+ * Return: false if nobody was notified of its start.
  */
 bool mmu_notifier_debug_end(struct mmu_notifier_range *range)
 {
@@ -279,7 +279,7 @@ bool mmu_notifier_debug_end(struct mmu_notifier_range *range)
 EXPORT_SYMBOL_GPL(mmu_notifier_debug_end);
 
 /**
- * mmu_notifier_debug_mm_freed - an mm is freed: no range of it is in progress
+ * mmu_notifier_debug_mm_freed - check that no range of a freed mm is in progress
  * @mm: the mm
  */
 void mmu_notifier_debug_mm_freed(struct mm_struct *mm)
@@ -317,7 +317,7 @@ static DEFINE_RAW_SPINLOCK(calling_lock);	/* tasks_calling */
 static LIST_HEAD(tasks_calling);
 
 /**
- * mmu_notifier_calling_begin - this task is about to call callbacks of an mm
+ * mmu_notifier_calling_begin - record that this task calls callbacks of an mm
  * @calling: on the stack until mmu_notifier_calling_end()
  * @subs: the mm's subscriptions
  */
@@ -334,7 +334,7 @@ void mmu_notifier_calling_begin(struct mmu_notifier_calling *calling,
 }
 
 /**
- * mmu_notifier_calling_end - they have returned
+ * mmu_notifier_calling_end - record that the callbacks have returned
  * @calling: as given to mmu_notifier_calling_begin()
  */
 void mmu_notifier_calling_end(struct mmu_notifier_calling *calling)
@@ -346,7 +346,7 @@ void mmu_notifier_calling_end(struct mmu_notifier_calling *calling)
 	raw_spin_unlock_irqrestore(&calling_lock, flags);
 }
 
-/* Is this a callback of @subs, or, if NULL, of any mm? */
+/* Is this a callback of @subs or, if @subs is NULL, of any mm? */
 static bool is_inside(const struct mmu_notifier_subscriptions *subs)
 {
 	const struct mmu_notifier_calling *calling;
@@ -366,8 +366,8 @@ static bool is_inside(const struct mmu_notifier_subscriptions *subs)
  * mmu_notifier_debug_inside - check that this is not a callback of an mm
  * @subs: the mm's subscriptions; NULL if it never had any
  *
- * Return: true if it is, so that what takes the locks of its caller, or waits
- * for its end, must not be done.
+ * Return: true if it is one.  Then the caller must neither take locks that may be
+ * held around the callback, nor wait for the callback to return.
  */
 bool mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs)
 {
@@ -382,7 +382,7 @@ bool mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs)
  * mmu_notifier_debug_exit - check an address space that exits
  *
  * exit_mmap() takes the locks that may be held around a callback of any mm, and
- * invalidates.  So a callback must leave the last mmput() to somebody else.
+ * invalidates.  So a callback must not drop the last reference itself.
  */
 void mmu_notifier_debug_exit(void)
 {
@@ -395,7 +395,7 @@ void mmu_notifier_debug_exit(void)
 
 static DEFINE_MUTEX(suppress_mutex);	/* writers of "suppress" */
 
-/* Without what all events have in front */
+/* Without the prefix that all events have */
 static const char *short_what(const struct mmu_notifier_hook *hook)
 {
 	static const char prefix[] = "MMU_NOTIFY_";
@@ -466,7 +466,8 @@ static int suppress_open(struct inode *inode, struct file *file)
 	return single_open(file, suppress_show, NULL);
 }
 
-static unsigned int suppress_matching(const char *pattern, bool doit)
+/* Returns how many hooks match.  Changes them only if @change is set. */
+static unsigned int suppress_matching(const char *pattern, bool change)
 {
 	struct mmu_notifier_hook *hook;
 	char name[NAME_MAX_LEN];
@@ -478,21 +479,21 @@ static unsigned int suppress_matching(const char *pattern, bool doit)
 		hook_name(hook, name);
 		is_it = *pattern && glob_match(pattern, name);
 		found += is_it;
-		if (doit)
+		if (change)
 			WRITE_ONCE(hook->suppressed, is_it);
 	}
 	return found;
 }
 
 /**
- * mmu_notifier_suppress - make hooks keep silent
+ * mmu_notifier_suppress - suppress hooks
  * @pattern: of their names as in debugfs; "" for none
  *
- * Every other hook speaks again.
+ * All other hooks are re-enabled.
  *
  * Context: may sleep.
  *
- * Return: 0; -ENOENT if there is no such hook, and then nothing has changed.
+ * Return: 0; or -ENOENT if there is no such hook, and then nothing has changed.
  */
 int mmu_notifier_suppress(const char *pattern)
 {

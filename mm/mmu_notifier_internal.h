@@ -12,7 +12,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-/* What is costly to take up again stays for a while after its last user. */
+/* What is costly to set up again stays for a while after its last user. */
 #define MMU_NOTIFIER_LINGER	HZ
 
 /**
@@ -20,17 +20,18 @@
  * @open: ranges are counted.  Set under mm_take_all_locks() by the first
  *	subscription; cleared some time after the last one has gone, when no
  *	counted range is left.
- * @closing: that time is over: whoever ends the last range clears @open
+ * @closing: that time has passed: the end of the last counted range clears @open
  * @nr: how many subscriptions there are
  * @seq: odd while the tree is frozen, which it is from the first invalidation
  *	that hits a subscription until no range is left in progress
  * @in_progress: ranges between start and end, whether they hit or not
- * @tree: the subscriptions by range; may be read without @lock by who froze it
- * @deferred: insertions and removals that came while the tree was frozen
+ * @tree: the subscriptions by range; a range that froze it reads it without
+ *	mmu_notifier_subscriptions::lock until it ends
+ * @deferred: insertions and removals requested while the tree was frozen
  * @wq: waits for the tree to thaw
  * @close_work: sets @closing
  *
- * All of this is under mmu_notifier_subscriptions::lock.  @open is also looked at
+ * All of this is under mmu_notifier_subscriptions::lock.  @open is also read
  * without it.
  */
 struct mmu_notifier_intervals {
@@ -49,17 +50,19 @@ struct mmu_notifier_intervals {
  * struct mmu_notifier_subscriptions - all subscriptions of an mm
  * @list: the struct mmu_notifiers, newest first; written under @lock, read
  *	under @srcu
- * @wants: which callbacks anyone in @list has, see enum mmu_notifier_wants
+ * @wants: which callbacks the subscribers in @list have, see enum
+ *	mmu_notifier_wants
  * @armed: this mm holds a reference of the static key; under @lock
  * @serial: of the newest subscription in @list; under @lock
- * @lock: serializes changes; innermost but for the wait queue's own lock
- * @srcu: readers run callbacks.  Of this mm alone, so that a callback which
- *	sleeps delays no one but those who wait for this very mm.
+ * @lock: serializes changes.  Innermost, except for the workqueue and timer
+ *	locks, which queueing close_work and the static key's own work takes.
+ * @srcu: readers run callbacks.  Of this mm alone, so that a callback that
+ *	sleeps delays only those who wait for this mm.
  * @intervals: the other kind of subscription
- * @destroy_work: takes all this down; __mmdrop() can't wait for @srcu
+ * @destroy_work: frees all this; __mmdrop() can't wait for @srcu
  *
- * Comes with the first registration and stays until the mm is freed, so that a
- * pointer to it, once seen, is good for as long as the mm is.
+ * Allocated by the first registration and freed after the mm, so a pointer to it
+ * is valid for as long as the mm is.
  */
 struct mmu_notifier_subscriptions {
 	struct hlist_head list;
@@ -72,7 +75,7 @@ struct mmu_notifier_subscriptions {
 	struct work_struct destroy_work;
 };
 
-/* Called under mm_take_all_locks() and the subscription lock. */
+/* Called under mm_take_all_locks() and mmu_notifier_subscriptions::lock. */
 typedef void (*mmu_notifier_attach_t)(struct mmu_notifier_subscriptions *subs,
 				      void *subscription);
 
@@ -90,9 +93,9 @@ void mmu_intervals_end(struct mmu_notifier_subscriptions *subs,
 void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
 			   struct mm_struct *mm);
 
-/* --- whether a subscription lasts ----------------------------------------- */
+/* --- whether a subscription exists ---------------------------------------- */
 
-/* What ->self is while the owner waits for the end, and callbacks may still run */
+/* ->self while the owner waits for callbacks that may still run */
 static inline const struct mmu_subscribed *
 mmu_subscription_ending(const struct mmu_subscribed *subscribed)
 {
@@ -106,7 +109,7 @@ static inline bool mmu_is_subscribed(const struct mmu_subscribed *subscribed)
 	return self == subscribed || self == mmu_subscription_ending(subscribed);
 }
 
-/* With all of the subscription filled in, before anybody can find it. */
+/* After the subscription is filled in, before anybody can find it. */
 static inline void mmu_subscription_begins(struct mmu_subscribed *subscribed)
 {
 	WRITE_ONCE(subscribed->self, subscribed);
@@ -120,7 +123,7 @@ static inline void mmu_subscription_ended(struct mmu_subscribed *subscribed)
 /* --- run-time checks, mmu_notifier_debug.c -------------------------------- */
 
 /**
- * struct mmu_notifier_calling - a task calls callbacks of an mm
+ * struct mmu_notifier_calling - a task that calls callbacks of an mm
  * @list: entry in the list of all of them
  * @task: the task
  * @subs: the mm's subscriptions
@@ -162,7 +165,7 @@ mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs)
 }
 #endif /* CONFIG_DEBUG_MMU_NOTIFIER */
 
-/* Before a callback: only a bug in here can leave one that ended to be found. */
+/* Before a callback: only a bug of the core lets it find one that has ended. */
 static inline bool
 mmu_notifier_debug_may_call(const struct mmu_subscribed *subscribed,
 			    const void *callback)
@@ -208,9 +211,9 @@ static inline bool mmu_notifier_may_end(struct mmu_subscribed *subscribed,
 }
 
 /*
- * Around a callback.  In a range that is not blockable it must not sleep:
- * might_sleep() tells if it could have, the count of voluntary context switches
- * if it has.
+ * Around a callback.  In a range that may not block it must not sleep:
+ * might_sleep() reports that it could have, the count of voluntary context
+ * switches that it has.
  */
 static inline unsigned long
 mmu_notifier_call_begin(const struct mmu_notifier_range *range)

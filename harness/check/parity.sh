@@ -19,7 +19,7 @@ table=$logs/parity.txt
 places=(mm fs kernel include virt/kvm arch)
 
 # What implements the notifiers or only subscribes is no place that notifies.
-own='^(mm/(mmu_[a-z_]*|mm_all_locks|hmm)\.[ch]|include/linux/(mmu_notifier|hmm)\.h'
+own='^(mm/(mmu_[a-z_]*|mm_all_locks|hmm)\.[ch]|include/linux/(mmu_notifier(_hooks)?|hmm)\.h'
 own+='|include/trace/events/mmu_notifier\.h|arch/x86/kernel/cpu/sgx/.*)$'
 
 names='mmu_notifier|mmu_invalidate|_young_notify|mm_has_notifiers'

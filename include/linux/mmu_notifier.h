@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * MMU notifiers: whoever keeps translations of its own for a process's
- * addresses is told before the process's page tables change.
+ * MMU notifiers: whatever keeps translations of its own for a process's
+ * addresses is notified before the process's page tables change.
  *
  * A secondary MMU (KVM, a GPU, a NIC with on-demand paging, a remote mapper)
  * subscribes to an mm in one of two ways:
  *
- *  - struct mmu_notifier hears of every change in the whole address space;
- *  - struct mmu_interval_notifier hears of changes in one range of it, and
- *    comes with a sequence count for the race against its own page lookup.
+ *  - struct mmu_notifier is notified of every change in the whole address
+ *    space;
+ *  - struct mmu_interval_notifier is notified of changes in one range of it,
+ *    and has a sequence count to detect that one raced with its page lookup.
  *
- * Either way it drops its translations and flushes its TLB when it is told to,
+ * Either way it drops its translations and flushes its TLB when it is notified,
  * and needs no page reference in the meantime.
  *
- * As long as no mm in the system has a subscription, every hook below is a
+ * For as long as no mm in the system has a subscription, every hook below is a
  * no-op behind a static key.
  *
  * See Documentation/mm/mmu_notifier.rst.
@@ -48,8 +49,8 @@ struct mmu_notifier_subscriptions;
  *	writable; the page tables say which
  * @MMU_NOTIFY_SOFT_DIRTY: soft-dirty bits are reset: same pages, same
  *	protection, but the next write must fault
- * @MMU_NOTIFY_RELEASE: the address space is gone; only interval subscriptions
- *	see it, a struct mmu_notifier has its release() instead
+ * @MMU_NOTIFY_RELEASE: the address space goes away; only interval
+ *	subscriptions see it, a struct mmu_notifier has its release() instead
  * @MMU_NOTIFY_MIGRATE: pages move to or from device memory; a driver that finds
  *	its own pgmap owner in range->owner may ignore it
  * @MMU_NOTIFY_EXCLUSIVE: a device gains exclusive access (range->owner is what
@@ -68,14 +69,17 @@ enum mmu_notifier_event {
 
 /* In mmu_notifier_range::flags: the callbacks may sleep. */
 #define MMU_NOTIFIER_RANGE_BLOCKABLE	BIT(0)
-/* The core's own: the interval subscriptions have counted the range. */
+/*
+ * For the core alone: the range is counted as in progress for the mm's interval
+ * subscriptions, so its end must count it out.
+ */
 #define MMU_NOTIFIER_RANGE_COUNTED	BIT(1)
 
 /**
- * struct mmu_subscribed - tells whether a subscription of either kind lasts
- * @self: points to this very structure for as long as it does, and one byte
- *	further while its owner is ending it; so a subscription that ended or
- *	never began can be told, whatever the memory held before
+ * struct mmu_subscribed - whether a subscription of either kind exists
+ * @self: points to this structure for as long as the subscription exists, and
+ *	one byte further while its owner ends it; so one that has ended or never
+ *	began is recognised whatever the memory held before
  */
 struct mmu_subscribed {
 	const struct mmu_subscribed *self;
@@ -89,16 +93,16 @@ struct mmu_subscribed {
  * locks or, where noted, page table locks): they must not take those, must not
  * register or unregister anything on the same mm, and must not drop what may be
  * the last reference of any mm with mmput(), which takes these locks as well;
- * there is mmput_async().  mmu_notifier_put() is allowed.
+ * use mmput_async() instead.  mmu_notifier_put() is allowed.
  */
 struct mmu_notifier_ops {
 	/**
-	 * @release: the address space dies, or the subscriber unregisters.
+	 * @release: the address space goes away, or the subscriber unregisters.
 	 *
-	 * Runs exactly once for a registered subscriber that does not leave
-	 * through mmu_notifier_put(), and before any page of the mm is freed.
-	 * It must drop every translation and see to it that none is set up
-	 * again: no invalidation is delivered from here on.  That includes what
+	 * Runs exactly once for a registered subscriber that does not end its
+	 * subscription with mmu_notifier_put(), and before any page of the mm is
+	 * freed.  It must drop every translation and make sure that none is set
+	 * up again: no invalidation is delivered from here on.  That includes what
 	 * the hardware may do on its own, such as speculative accesses through
 	 * another cache attribute.  It may run in parallel with every other
 	 * callback.  Without it, nothing may reach the pages through the
@@ -114,7 +118,7 @@ struct mmu_notifier_ops {
 	 * next access sets it again.
 	 *
 	 * Where the hardware has no accessed bit, the translations may be
-	 * dropped instead, and their having existed counts as an access.  The
+	 * dropped instead, and their presence counts as an access.  The
 	 * range is larger than a page when the primary MMU maps a huge one.
 	 * Runs under a page table lock: must not sleep.  Returns whether there
 	 * was an access.
@@ -134,8 +138,8 @@ struct mmu_notifier_ops {
 			   unsigned long end);
 
 	/**
-	 * @test_young: has @address been accessed since its bit was last
-	 * cleared?  Changes nothing.  Must not sleep.
+	 * @test_young: return whether @address has been accessed since its bit
+	 * was last cleared.  Changes nothing.  Must not sleep.
 	 */
 	int (*test_young)(struct mmu_notifier *subscription,
 			  struct mm_struct *mm,
@@ -154,10 +158,10 @@ struct mmu_notifier_ops {
 	 * @invalidate_range_end; a reference that is dropped there keeps the
 	 * page from being freed until then.
 	 *
-	 * May sleep if mmu_notifier_range_blockable() says so.  Else it must
-	 * return -EAGAIN, with nothing done, where it would have to sleep;
-	 * subscribers that were told earlier get their @invalidate_range_end,
-	 * this one does not.  Returns 0 in every other case.
+	 * May sleep if mmu_notifier_range_blockable() says so.  Otherwise, if
+	 * it would have to sleep, it must return -EAGAIN with nothing done; the
+	 * core then calls @invalidate_range_end of the subscribers that were
+	 * notified earlier, and not of this one.  Returns 0 in every other case.
 	 */
 	int (*invalidate_range_start)(struct mmu_notifier *subscription,
 				      const struct mmu_notifier_range *range);
@@ -187,14 +191,14 @@ struct mmu_notifier_ops {
 					       unsigned long end);
 
 	/**
-	 * @alloc_notifier: make the subscription that mmu_notifier_get() did
-	 * not find.  Called with mmap_lock held for writing.  Returns it, or an
-	 * ERR_PTR().
+	 * @alloc_notifier: allocate the subscription that mmu_notifier_get()
+	 * did not find.  Called with mmap_lock held for writing.  Returns it, or
+	 * an ERR_PTR().
 	 */
 	struct mmu_notifier *(*alloc_notifier)(struct mm_struct *mm);
 
 	/**
-	 * @free_notifier: free what @alloc_notifier made.  Called after the
+	 * @free_notifier: free what @alloc_notifier returned.  Called after the
 	 * last mmu_notifier_put() and after the last callback, from an SRCU
 	 * callback: must not sleep.
 	 */
@@ -205,17 +209,17 @@ struct mmu_notifier_ops {
  * struct mmu_notifier - a subscription to a whole mm
  * @hlist: entry in the mm's list; under the mm's subscription lock and SRCU
  * @ops: set by the subscriber before it registers
- * @mm: the mm, pinned with mmgrab() as long as the subscription lives
+ * @mm: the mm, pinned with mmgrab() for as long as the subscription exists
  * @rcu: defers @ops->free_notifier() past the last callback
  * @users: references of mmu_notifier_get(); under the subscription lock
- * @serial: order of registration in the mm; larger is newer and heard first
- * @released: someone has taken it on to call @ops->release(); under the
- *	subscription lock
+ * @released: whoever set it has called @ops->release(), or is about to; under
+ *	the subscription lock
  * @put_idx: what mmu_notifier_synchronize() waits for after the last put
- * @subscribed: whether it lasts
+ * @serial: order of registration in the mm; larger is newer and notified first
+ * @subscribed: whether the subscription exists
  *
- * Only @ops is the subscriber's to set, and only @mm its to read.  A registration
- * that fails leaves all of it as it was.
+ * The subscriber sets only @ops and reads only @mm.  A registration that fails
+ * changes nothing in it.
  */
 struct mmu_notifier {
 	struct hlist_node hlist;
@@ -250,13 +254,13 @@ struct mmu_interval_notifier_ops {
  * @interval_tree: the range, and the place in the mm's tree; under the mm's
  *	subscription lock
  * @ops: the subscriber's callback
- * @mm: the mm, pinned with mmgrab() as long as the subscription lives
- * @deferred_item: entry in the list of changes that wait for the tree
+ * @mm: the mm, pinned with mmgrab() for as long as the subscription exists
+ * @deferred_item: entry in the list of changes that wait for the tree to thaw
  * @invalidate_seq: sequence number of the last invalidation that hit; under
  *	the subscriber's own lock
- * @subscribed: whether it lasts
+ * @subscribed: whether the subscription exists
  *
- * An insertion that fails leaves all of it as it was.
+ * An insertion that fails changes nothing in it.
  */
 struct mmu_interval_notifier {
 	struct interval_tree_node interval_tree;
@@ -273,8 +277,8 @@ struct mmu_interval_notifier {
  * struct mmu_notifier_range - one invalidation, from start to end
  * @mm: the address space
  * @start: first address
- * @end: first address behind it
- * @flags: %MMU_NOTIFIER_RANGE_BLOCKABLE, and what is the core's own
+ * @end: end address, exclusive
+ * @flags: %MMU_NOTIFIER_RANGE_BLOCKABLE, and flags of the core
  * @event: why
  * @owner: for %MMU_NOTIFY_MIGRATE and %MMU_NOTIFY_EXCLUSIVE, else NULL
  * @debug: for the run-time checks
@@ -335,7 +339,7 @@ void __mmu_notifier_release(struct mm_struct *mm);
 void __mmu_notifier_subscriptions_destroy(struct mm_struct *mm);
 
 /**
- * mm_has_notifiers - may @mm have subscriptions?
+ * mm_has_notifiers - check whether @mm may have subscriptions
  * @mm: the address space
  *
  * False is certain for a caller that holds mmap_lock, a VMA lock or a reverse
@@ -367,8 +371,8 @@ static inline void mmu_notifier_lockdep_reclaim(void)
  * @flags: %MMU_NOTIFIER_RANGE_BLOCKABLE is set and cleared by the start call
  * @mm: the address space
  * @start: first address
- * @end: first address behind it
- * @owner: whoever is behind a %MMU_NOTIFY_MIGRATE or %MMU_NOTIFY_EXCLUSIVE
+ * @end: end address, exclusive
+ * @owner: the driver that causes a %MMU_NOTIFY_MIGRATE or %MMU_NOTIFY_EXCLUSIVE
  */
 static inline void
 mmu_notifier_range_init_owner(struct mmu_notifier_range *range,
@@ -392,7 +396,7 @@ mmu_notifier_range_init_owner(struct mmu_notifier_range *range,
  * @flags: as for mmu_notifier_range_init_owner()
  * @mm: the address space
  * @start: first address
- * @end: first address behind it
+ * @end: end address, exclusive
  */
 static inline void mmu_notifier_range_init(struct mmu_notifier_range *range,
 					   enum mmu_notifier_event event,
@@ -405,7 +409,7 @@ static inline void mmu_notifier_range_init(struct mmu_notifier_range *range,
 }
 
 /**
- * mmu_notifier_range_blockable - may a callback sleep?
+ * mmu_notifier_range_blockable - check whether a callback may sleep
  * @range: what the callback was given
  *
  * Return: true if it may.
@@ -417,10 +421,10 @@ mmu_notifier_range_blockable(const struct mmu_notifier_range *range)
 }
 
 /**
- * mmu_notifier_range_update_to_read_only - is write access all that goes?
+ * mmu_notifier_range_update_to_read_only - check whether this only write-protects
  * @range: what the callback was given
  *
- * Return: false, always: the range does not carry what it takes to tell.
+ * Return: always false: the range does not carry enough information.
  */
 static inline bool
 mmu_notifier_range_update_to_read_only(const struct mmu_notifier_range *range)
@@ -441,23 +445,25 @@ mmu_notifier_range_update_to_read_only(const struct mmu_notifier_range *range)
 static inline void
 mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 {
-	bool heard = mm_has_notifiers(range->mm);
+	bool subscribed = mm_has_notifiers(range->mm);
 
 	might_sleep();
 
-	/* Also for the check at the end, which is made whoever subscribes. */
+	/* The end call reads it even if nobody is subscribed. */
 	range->flags |= MMU_NOTIFIER_RANGE_BLOCKABLE;
 	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
-	if (mmu_notifier_debug_start(range, heard) && heard)
+	if (mmu_notifier_debug_start(range, subscribed) && subscribed)
 		__mmu_notifier_invalidate_range_start(range);
 	lock_map_release(&__mmu_notifier_invalidate_range_start_map);
 }
 
 /**
- * mmu_notifier_invalidate_range_start_nonblock - the same without sleeping
+ * mmu_notifier_invalidate_range_start_nonblock - begin to change page tables
+ *						   without blocking
  * @range: filled in by mmu_notifier_range_init()
  *
- * For the OOM reaper, which must not wait for what a subscriber may wait for.
+ * As mmu_notifier_invalidate_range_start(), for the OOM reaper, which must not
+ * wait for what a subscriber may wait for.
  *
  * Context: may be preempted, does not block.  Locks as above.
  *
@@ -467,12 +473,12 @@ mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 static inline int __must_check
 mmu_notifier_invalidate_range_start_nonblock(struct mmu_notifier_range *range)
 {
-	bool heard = mm_has_notifiers(range->mm);
+	bool subscribed = mm_has_notifiers(range->mm);
 	int ret = 0;
 
 	range->flags &= ~MMU_NOTIFIER_RANGE_BLOCKABLE;
 	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
-	if (mmu_notifier_debug_start(range, heard) && heard) {
+	if (mmu_notifier_debug_start(range, subscribed) && subscribed) {
 		ret = __mmu_notifier_invalidate_range_start(range);
 		if (ret)
 			mmu_notifier_debug_cancel(range);
@@ -483,7 +489,7 @@ mmu_notifier_invalidate_range_start_nonblock(struct mmu_notifier_range *range)
 }
 
 /**
- * mmu_notifier_invalidate_range_end - the page tables have changed
+ * mmu_notifier_invalidate_range_end - end a change of page tables in a range
  * @range: as given to the start call
  *
  * Context: may sleep if the start call might.
@@ -499,15 +505,15 @@ mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
 }
 
 /**
- * mmu_notifier_clear_flush_young - have secondary MMUs accessed a range?
+ * mmu_notifier_clear_flush_young - test and clear accessed bits of secondary MMUs
  * @mm: the address space
  * @start: first address
- * @end: first address behind it
+ * @end: end address, exclusive
  *
- * Clears their accessed bits, in their TLBs too.
+ * Flushes their TLBs, so that the next access sets the bits again.
  *
  * Context: atomic.
- * Return: non-zero if one of them has.
+ * Return: non-zero if a secondary MMU has accessed the range.
  */
 static inline int mmu_notifier_clear_flush_young(struct mm_struct *mm,
 						 unsigned long start,
@@ -519,10 +525,10 @@ static inline int mmu_notifier_clear_flush_young(struct mm_struct *mm,
 }
 
 /**
- * mmu_notifier_clear_young - the same, but TLBs may keep accessed bits
+ * mmu_notifier_clear_young - test and clear accessed bits without a TLB flush
  * @mm: the address space
  * @start: first address
- * @end: first address behind it
+ * @end: end address, exclusive
  *
  * Context: atomic.
  * Return: non-zero if a secondary MMU has accessed the range.
@@ -537,14 +543,12 @@ static inline int mmu_notifier_clear_young(struct mm_struct *mm,
 }
 
 /**
- * mmu_notifier_test_young - have secondary MMUs accessed an address?
+ * mmu_notifier_test_young - test accessed bits of secondary MMUs
  * @mm: the address space
  * @address: the address
  *
- * Changes nothing.
- *
  * Context: atomic.
- * Return: non-zero if one of them has.
+ * Return: non-zero if a secondary MMU has accessed the address.
  */
 static inline int mmu_notifier_test_young(struct mm_struct *mm,
 					  unsigned long address)
@@ -559,7 +563,7 @@ static inline int mmu_notifier_test_young(struct mm_struct *mm,
  *						 page tables
  * @mm: the address space
  * @start: first address
- * @end: first address behind it
+ * @end: end address, exclusive
  *
  * For the architecture, wherever it flushes the CPU's TLBs.
  *
@@ -588,8 +592,8 @@ static inline void mmu_notifier_subscriptions_init(struct mm_struct *mm)
 }
 
 /*
- * __mmdrop().  Looks at the pointer and not at the key, which may be off by
- * now although there is something to free.
+ * __mmdrop().  Checks the pointer and not the key, which may be off by now
+ * although there is something to free.
  */
 static inline void mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
 {
@@ -599,9 +603,9 @@ static inline void mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
 }
 
 /**
- * mmu_interval_set_seq - remember that an invalidation hit
+ * mmu_interval_set_seq - record that an invalidation hit
  * @interval_sub: what ->invalidate() was given
- * @cur_seq: likewise
+ * @cur_seq: what ->invalidate() was given
  *
  * Must be the first thing that every ->invalidate() does under the lock under
  * which mmu_interval_read_retry() is called, whether or not anything is mapped.
@@ -615,16 +619,16 @@ mmu_interval_set_seq(struct mmu_interval_notifier *interval_sub,
 }
 
 /**
- * mmu_interval_read_retry - did an invalidation hit since read_begin?
+ * mmu_interval_read_retry - check for a hit since mmu_interval_read_begin()
  * @interval_sub: the subscription
  * @seq: what mmu_interval_read_begin() returned
  *
- * What was looked up in between must not be mapped if so.  If not, it may be
- * mapped as long as the lock is held: the next invalidation waits for the lock
- * in ->invalidate() and finds it.
+ * If an invalidation has hit, what was looked up since must not be mapped.  If
+ * none has, it may be mapped for as long as the lock is held: the next
+ * invalidation waits for the lock in ->invalidate() and finds it.
  *
  * Context: the subscriber's lock that ->invalidate() takes is held.
- * Return: true if the caller must begin anew.
+ * Return: true if the caller must start from scratch.
  */
 static inline bool
 mmu_interval_read_retry(struct mmu_interval_notifier *interval_sub,
@@ -634,14 +638,14 @@ mmu_interval_read_retry(struct mmu_interval_notifier *interval_sub,
 }
 
 /**
- * mmu_interval_check_retry - is it already clear that a retry is needed?
+ * mmu_interval_check_retry - check without a lock for a hit
  * @interval_sub: the subscription
  * @seq: what mmu_interval_read_begin() returned
  *
- * For leaving a long lookup early.
+ * To give up a long lookup early.
  *
  * Context: any, no lock needed.
- * Return: true if mmu_interval_read_retry() will return true.  False says
+ * Return: true if mmu_interval_read_retry() will return true.  False means
  * nothing.
  */
 static inline bool
@@ -679,69 +683,6 @@ mmu_interval_check_retry(struct mmu_interval_notifier *interval_sub,
 #define pmdp_clear_young_notify(vma, addr, pmdp)			\
 	__mmu_young_both(pmdp_test_and_clear_young,			\
 			 mmu_notifier_clear_young, vma, addr, pmdp, PMD_SIZE)
-
-#ifdef CONFIG_DEBUG_MMU_NOTIFIER
-/*
- * Every call of the functions above is a hook, named after the function that
- * it is in.  So these macros stand in front of them.
- */
-#define mmu_notifier_range_init(range, event, ...)			\
-({									\
-	struct mmu_notifier_range *__range = (range);			\
-									\
-	mmu_notifier_range_init(__range, event, __VA_ARGS__);		\
-	__range->debug.hook = mmu_notifier_hook(#event);		\
-})
-#define mmu_notifier_range_init_owner(range, event, ...)		\
-({									\
-	struct mmu_notifier_range *__range = (range);			\
-									\
-	mmu_notifier_range_init_owner(__range, event, __VA_ARGS__);	\
-	__range->debug.hook = mmu_notifier_hook(#event);		\
-})
-
-#define __mmu_notifier_tell(what, mm)					\
-	(mm_has_notifiers(mm) &&					\
-	 mmu_notifier_hook_hit(mmu_notifier_hook(what)))
-
-#define mmu_notifier_clear_flush_young(mm, start, end)			\
-({									\
-	struct mm_struct *__mm = (mm);					\
-									\
-	__mmu_notifier_tell("clear_flush_young", __mm) ?		\
-		mmu_notifier_clear_flush_young(__mm, start, end) : 0;	\
-})
-#define mmu_notifier_clear_young(mm, start, end)			\
-({									\
-	struct mm_struct *__mm = (mm);					\
-									\
-	__mmu_notifier_tell("clear_young", __mm) ?			\
-		mmu_notifier_clear_young(__mm, start, end) : 0;		\
-})
-#define mmu_notifier_test_young(mm, address)				\
-({									\
-	struct mm_struct *__mm = (mm);					\
-									\
-	__mmu_notifier_tell("test_young", __mm) ?			\
-		mmu_notifier_test_young(__mm, address) : 0;		\
-})
-#define mmu_notifier_arch_invalidate_secondary_tlbs(mm, start, end)	\
-({									\
-	struct mm_struct *__mm = (mm);					\
-									\
-	if (__mmu_notifier_tell("arch_invalidate_secondary_tlbs", __mm)) \
-		mmu_notifier_arch_invalidate_secondary_tlbs(__mm, start, \
-							    end);	\
-})
-#define mmu_notifier_release(mm)					\
-({									\
-	struct mm_struct *__mm = (mm);					\
-									\
-	mmu_notifier_debug_exit();					\
-	if (__mmu_notifier_tell("release", __mm))			\
-		mmu_notifier_release(__mm);				\
-})
-#endif /* CONFIG_DEBUG_MMU_NOTIFIER */
 
 #else /* !CONFIG_MMU_NOTIFIER */
 
@@ -857,5 +798,8 @@ static inline void mmu_notifier_synchronize(void)
 #define pmdp_clear_young_notify		pmdp_test_and_clear_young
 
 #endif /* CONFIG_MMU_NOTIFIER */
+
+/* Last: its macros have the names of functions defined above. */
+#include <linux/mmu_notifier_hooks.h>
 
 #endif /* _LINUX_MMU_NOTIFIER_H */

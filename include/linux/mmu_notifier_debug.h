@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What CONFIG_DEBUG_MMU_NOTIFIER adds to MMU notifiers: a name for every place
- * that tells secondary MMUs something, so that tests can make it keep silent,
- * and run-time checks of those who tell and those who listen.
+ * that notifies secondary MMUs, so that tests can suppress it, and run-time
+ * checks of callers and subscribers.
  *
- * Without the option all of this is nothing.  Only linux/mmu_notifier.h and
- * whoever implements a secondary MMU needs to include it.
+ * Without the option all of it is empty.  Only linux/mmu_notifier.h and the
+ * implementation of a secondary MMU need to include it.
  */
 #ifndef _LINUX_MMU_NOTIFIER_DEBUG_H
 #define _LINUX_MMU_NOTIFIER_DEBUG_H
@@ -21,17 +21,19 @@ struct task_struct;
 
 /**
  * enum mmu_notifier_fault - what the run-time checks find
- * @MMU_NOTIFIER_UNINITIALISED: a range is started that nobody initialised
- * @MMU_NOTIFIER_STARTED_TWICE: a range is started that has not ended
- * @MMU_NOTIFIER_REUSED: a range that has ended is started again as it is
- * @MMU_NOTIFIER_NOT_STARTED: a range ends that has not been started
+ * @MMU_NOTIFIER_UNINITIALISED: start of a range that was never initialised
+ * @MMU_NOTIFIER_STARTED_TWICE: start of a range that has not ended
+ * @MMU_NOTIFIER_REUSED: start of a range that has ended, without initialising it
+ *	again
+ * @MMU_NOTIFIER_NOT_STARTED: end of a range that was never started
  * @MMU_NOTIFIER_NOT_ENDED: the function that started a range returned, or the
  *	mm is freed, and the range has not ended
- * @MMU_NOTIFIER_SLEPT: a callback slept in a range that is not blockable
+ * @MMU_NOTIFIER_SLEPT: a callback slept in a range that may not block
  * @MMU_NOTIFIER_NOT_SUBSCRIBED: a callback, an unregister, a put or a removal
- *	for a subscription that has ended or never began; told without
- *	CONFIG_DEBUG_MMU_NOTIFIER too, but for callbacks
- * @MMU_NOTIFIER_SUBSCRIBED_TWICE: a subscription is registered once more
+ *	for a subscription that has ended or never began; all but the callback
+ *	are reported without CONFIG_DEBUG_MMU_NOTIFIER, too
+ * @MMU_NOTIFIER_SUBSCRIBED_TWICE: registration of a subscription that is
+ *	registered
  * @MMU_NOTIFIER_CHANGED_INSIDE: a callback registers with its own mm or waits
  *	for its callbacks, of which it is one
  * @MMU_NOTIFIER_EXIT_INSIDE: a callback drops the last reference of an mm
@@ -52,13 +54,13 @@ enum mmu_notifier_fault {
 };
 
 /**
- * struct mmu_notifier_hook - a place in the kernel that tells secondary MMUs
- * @function: where it is
- * @file: and in which file
- * @what: what it tells
- * @line: where in the file, to tell two of the same name apart
- * @suppressed: it says nothing
- * @hits: how often it had something to say to a subscriber
+ * struct mmu_notifier_hook - a place in the kernel that notifies secondary MMUs
+ * @function: the function that it is in
+ * @file: the file that it is in
+ * @what: what it notifies them of
+ * @line: the line that it is in, as two may have the same @function and @what
+ * @suppressed: it notifies nobody
+ * @hits: how often it was reached with a subscriber to notify
  */
 struct mmu_notifier_hook {
 	const char *function;
@@ -71,7 +73,7 @@ struct mmu_notifier_hook {
 
 #ifdef CONFIG_DEBUG_MMU_NOTIFIER
 
-/* The hook that the source line with this macro is. */
+/* Define a hook for the source line that this macro is used in. */
 #define mmu_notifier_hook(_what)					\
 ({									\
 	static struct mmu_notifier_hook __hook				\
@@ -84,22 +86,22 @@ struct mmu_notifier_hook {
 	&__hook;							\
 })
 
-/* Counts the hit.  Returns false if the hook is to keep silent. */
+/* Count the hit.  Returns false if the hook is suppressed. */
 static inline bool mmu_notifier_hook_hit(struct mmu_notifier_hook *hook)
 {
-	/* A count that is a little off does no harm. */
+	/* A count that misses a few does no harm. */
 	WRITE_ONCE(hook->hits, READ_ONCE(hook->hits) + 1);
 	return !READ_ONCE(hook->suppressed);
 }
 
 /**
- * mmu_notifier_suppressed - is a step of a secondary MMU to be left out?
+ * mmu_notifier_suppressed - check whether a step of a secondary MMU is suppressed
  * @what: the step
  *
- * For what a secondary MMU does to keep its translations right: the tests leave
- * it out and see to it that this is noticed.
+ * For what a secondary MMU does to keep its translations right: the tests
+ * suppress it and make sure that this is noticed.
  *
- * Return: whether to leave it out.
+ * Return: true if the step is to be left out.
  */
 #define mmu_notifier_suppressed(what)					\
 	unlikely(!mmu_notifier_hook_hit(mmu_notifier_hook(what)))
@@ -119,7 +121,8 @@ struct mmu_notifier_range_debug {
 };
 
 void mmu_notifier_debug_init(struct mmu_notifier_range *range);
-bool mmu_notifier_debug_start(struct mmu_notifier_range *range, bool heard);
+bool mmu_notifier_debug_start(struct mmu_notifier_range *range,
+			      bool subscribed);
 void mmu_notifier_debug_cancel(struct mmu_notifier_range *range);
 bool mmu_notifier_debug_end(struct mmu_notifier_range *range);
 void mmu_notifier_debug_exit(void);
@@ -136,7 +139,7 @@ static inline void mmu_notifier_debug_init(struct mmu_notifier_range *range)
 }
 
 static inline bool mmu_notifier_debug_start(struct mmu_notifier_range *range,
-					    bool heard)
+					    bool subscribed)
 {
 	return true;
 }
