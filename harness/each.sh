@@ -15,6 +15,11 @@ parts="mm/ fs/proc/ kernel/fork.o kernel/events/ arch/x86/mm/"
 
 kmake() { kernel_make "$src" "$out/$1" "${@:2}"; }
 
+# test_device: the objects of the software secondary MMU
+test_device() {
+	(cd "$src" && find lib -name 'test_mmu_notifier_*.c') | sed 's/c$/o/'
+}
+
 has() { grep -q "^$2=y" "$out/$1/.config"; }
 
 # configure WHICH CONFIG: what the kernel does not have yet is left out
@@ -27,9 +32,7 @@ configure() {
 compile() {
 	local also=''
 	! has "$1" CONFIG_KVM || also="$also arch/x86/kvm/"
-	if [ -f "$src/lib/test_mmu_notifier.c" ] && has "$1" CONFIG_TEST_MMU_NOTIFIER; then
-		also="$also lib/test_mmu_notifier.o"
-	fi
+	! has "$1" CONFIG_TEST_MMU_NOTIFIER || also="$also $(test_device)"
 	kmake "$1" -j"$jobs" $parts $also
 }
 

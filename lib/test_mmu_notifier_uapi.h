@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * /dev/test_mmu_notifier: a secondary MMU in software, for testing that every
- * change of a process's page tables reaches those who keep translations of
- * their own.
+ * /dev/test_mmu_notifier: a software secondary MMU for testing that secondary MMUs
+ * are notified of every change of a process's page tables.
  *
  * Each open file is one secondary MMU.  It attaches to the address space of the
  * process that asks for it, and reads and writes that process's memory through
- * translations which it keeps without holding references to the pages.  Every
- * translation it uses is compared with the page tables of the CPU; one that
- * should be gone is *stale*.
+ * translations that it keeps without holding references to the pages.  It compares
+ * every translation it uses with the page tables of the CPU; one that should have
+ * been dropped is *stale*.
  *
  * Errors: -EINVAL for an argument that makes no sense, for a reserved field that
  * is not 0 and for a structure of another size or direction; -EFAULT for memory
- * that the process can't access that way; -ENOTTY for a command that there is
- * not; -ENOENT without an address space; -EPERM from another address space than
- * the one attached; -EINTR when a signal kills the caller; -ENOMEM.  If there is
- * more than one reason to fail, it is the error of any of them.
+ * that the process can't access that way; -ENOTTY for an unknown command; -ENOENT
+ * if no address space is attached; -EPERM from another address space than the one
+ * attached; -EINTR when a signal kills the caller; -ENOMEM.  If there is more than
+ * one reason to fail, the error is that of any of them.
  */
 #ifndef _LIB_TEST_MMU_NOTIFIER_UAPI_H
 #define _LIB_TEST_MMU_NOTIFIER_UAPI_H
@@ -26,14 +25,14 @@
 /**
  * enum test_mn_class - how the secondary MMU works
  * @TEST_MN_PAGE_TABLE: a page table of its own, with young bits, as KVM has
- * @TEST_MN_TLB: nothing but a small TLB, as GRU has: faults wait for ranges in
- *	progress to end
- * @TEST_MN_REMOTE: somebody else has the translations, as with XPMEM, and has to
- *	be waited for; ranges that may not block are refused
- * @TEST_MN_SVA: a TLB that is filled from the CPU's page tables, and hears
- *	nothing but TLB flushes.  Between the change of a page table and the
- *	flush it is rightly stale, so that only TEST_MN_CHECK judges it, and only
- *	when nothing changes at the time.  It can't use gigantic pages.
+ * @TEST_MN_TLB: only a small TLB, as GRU has: faults wait for ranges in progress
+ *	to end
+ * @TEST_MN_REMOTE: a remote side keeps the translations, as with XPMEM, and
+ *	invalidations wait for it; ranges that may not block are refused
+ * @TEST_MN_SVA: a TLB that is filled from the CPU's page tables, and is notified
+ *	only of TLB flushes.  Between the change of a page table and the flush it
+ *	may be stale, so only TEST_MN_CHECK judges it, and it must be called only
+ *	when nothing changes.  It can't use gigantic pages.
  */
 enum test_mn_class {
 	TEST_MN_PAGE_TABLE = 1,
@@ -59,7 +58,7 @@ enum test_mn_kind {
  * @kind: enum test_mn_kind
  * @start: first address of the range; page aligned; 0 for TEST_MN_HLIST
  * @len: its length; a multiple of the page size; 0 for TEST_MN_HLIST
- * @flags: none yet, 0
+ * @flags: 0, as none are defined yet
  *
  * -EEXIST if the file is attached already.
  */
@@ -90,8 +89,8 @@ struct test_mn_fault {
  * @addr: where; a multiple of 8 for TEST_MN_FETCH_ADD
  * @len: how much; up to 4096, and 8 for TEST_MN_FETCH_ADD
  * @buffer: where the data goes to or comes from; 0 for TEST_MN_FETCH_ADD
- * @value: for TEST_MN_FETCH_ADD what is added, and then what was there before;
- *	else 0
+ * @value: for TEST_MN_FETCH_ADD what to add, and on return the old value;
+ *	otherwise 0
  *
  * Pages that are not mapped yet are faulted in.
  */
@@ -105,11 +104,11 @@ struct test_mn_access {
 /**
  * struct test_mn_check - compare all translations of a range
  * @addr: first address
- * @len: its length, not 0; all there is after @addr if the range would wrap
- * @checked: how many translations there are (out)
- * @stale: how many of them are stale, and were dropped for that (out)
+ * @len: its length, not 0; everything after @addr if the range would wrap
+ * @checked: how many translations were compared (out)
+ * @stale: how many of them were stale, and were dropped therefore (out)
  *
- * -ESRCH if the address space is gone.
+ * -ESRCH if the address space has exited.
  */
 struct test_mn_check {
 	__u64 addr;
@@ -119,12 +118,12 @@ struct test_mn_check {
 };
 
 /**
- * struct test_mn_clean - take away what a write needs, from all who map a file
+ * struct test_mn_clean - remove write access or dirty bits in all maps of a file
  * @addr: first address; page aligned
  * @len: its length; a multiple of the page size, up to 2 MiB
  * @write_protect: 1 for write access, 0 for the dirty bits
  * @reserved: 0
- * @changed: how many page table entries there were to change (out)
+ * @changed: how many page table entries were changed (out)
  *
  * As graphics drivers do that track what is written, with
  * wp_shared_mapping_range() and clean_record_shared_mapping_range().  The range
@@ -141,9 +140,9 @@ struct test_mn_clean {
 /**
  * enum test_mn_point - where to wait, to make races likely
  * @TEST_MN_LOOKUP: in a fault, before the page is looked up
- * @TEST_MN_SET: in a fault, after that, before the translation is set
+ * @TEST_MN_SET: in a fault, after the lookup, before the translation is set
  * @TEST_MN_START: in an invalidation, before anything is dropped
- * @TEST_MN_END: in the end of an invalidation, while it still counts
+ * @TEST_MN_END: at the end of an invalidation, while it is still in progress
  * @TEST_MN_POINTS: how many there are
  */
 enum test_mn_point {
@@ -159,7 +158,7 @@ enum test_mn_point {
  * @point: enum test_mn_point
  * @usecs: how long, up to 10000
  *
- * Stays with the file, also when it is detached.
+ * Stays in effect for the file, even after it is detached.
  */
 struct test_mn_delay {
 	__u32 point;
@@ -172,12 +171,12 @@ struct test_mn_delay {
  * struct test_mn_stats - what has happened since it was attached
  * @accesses: pages read or written
  * @faults: how often a page was looked up
- * @retries: how often that was in vain, because the page tables changed
+ * @retries: how often a lookup had to be repeated, because the page tables changed
  * @checked: translations compared with the CPU's page tables
  * @stale: how many of them were stale
- * @invalidations: ranges begun, by event
+ * @invalidations: ranges started, by event
  * @dropped: translations dropped by them, by event
- * @wide: how many of the ranges were as large as a huge page
+ * @wide: how many of the ranges were at least as large as a huge page
  * @tlb_flushes: calls of arch_invalidate_secondary_tlbs()
  * @tlb_dropped: translations dropped by these
  * @flush_young: calls of clear_flush_young()
@@ -187,8 +186,8 @@ struct test_mn_delay {
  * @refused: ranges refused because they may not block
  * @unpaired: ends of ranges without a start
  * @in_progress: ranges in progress now; 0 for TEST_MN_INTERVAL
- * @released: how often the address space was said to be gone
- * @entries: translations there are now
+ * @released: how often it was notified that the address space goes away
+ * @entries: number of translations now
  */
 struct test_mn_stats {
 	__u64 accesses;
@@ -223,12 +222,12 @@ struct test_mn_stats {
 /**
  * struct test_mn_stale - the first stale translation that was found
  * @addr: its address
- * @pfn: the page that it leads to
+ * @pfn: the page that it refers to
  * @cpu_pfn: the page that the CPU maps, if any
  * @age_ms: how long ago it was set; wraps after 17 minutes
  * @event_age_ms: how long ago the last invalidation of the address began
- * @event: its event; TEST_MN_NO_EVENT if none of the last 32 invalidations was
- *	about the address, or for TEST_MN_SVA
+ * @event: its event; TEST_MN_NO_EVENT if none of the last 32 invalidations
+ *	included the address, or for TEST_MN_SVA
  * @flags: TEST_MN_STALE_*, TEST_MN_CPU_*
  */
 struct test_mn_stale {
