@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What all users of lib/test_mmu_notifier.c share: its device, the kinds of
+ * What all users of lib/test_mmu_notifier_device.c share: its device, the kinds of
  * secondary MMU that it offers, and random numbers to use them with.
  *
  * Nothing here needs code from elsewhere: the thread of mmu_notifier_preload.c

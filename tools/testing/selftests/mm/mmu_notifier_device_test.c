@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The device of lib/test_mmu_notifier.c itself: does it reject what it must, and
+ * The device of lib/test_mmu_notifier_device.c itself: does it reject what it must, and
  * survive any arguments?
  */
 #include <signal.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Run any program under a secondary MMU of lib/test_mmu_notifier.c:
+ * Run any program under a secondary MMU of lib/test_mmu_notifier_device.c:
  *
  *	LD_PRELOAD=mmu_notifier_preload.so PROGRAM...
  *

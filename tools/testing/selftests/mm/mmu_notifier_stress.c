@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A random mix of operations that change page tables, from many threads, while the
- * same threads use the memory through a secondary MMU of lib/test_mmu_notifier.c.
+ * same threads use the memory through a secondary MMU of lib/test_mmu_notifier_device.c.
  *
  *	mmu_notifier_stress [-s SEED] [-n OPERATIONS] [-t THREADS] [-c CLASS]
  *			    [-f PERCENT]
