@@ -21,15 +21,6 @@
 #include "mmu_notifier_internal.h"
 #include "mmu_notifier_kunit.h"
 
-static int suite_init(struct kunit *test)
-{
-	int ret = mn_test_init(test);
-
-	if (!ret)
-		mn_reports_init(test);
-	return ret;
-}
-
 static struct mmu_notifier_intervals *intervals_of(struct mm_struct *mm)
 {
 	return &mm->notifier_subscriptions->intervals;
@@ -497,7 +488,7 @@ static struct kunit_case mmu_interval_notifier_close_cases[] = {
 
 static struct kunit_suite mmu_interval_notifier_close_suite = {
 	.name = "mmu_interval_notifier_close",
-	.init = suite_init,
+	.init = mn_test_init_reports,
 	.test_cases = mmu_interval_notifier_close_cases,
 };
 

@@ -2,12 +2,11 @@
 /*
  * KUnit tests for MMU notifiers: subscriptions to an interval.
  *
- * A monitor is an interval with a lock and a count of what it was told. The
- * tests insert monitors, invalidate ranges over and beside them, and read with
- * mmu_interval_read_begin() and mmu_interval_read_retry() as a driver does
- * that faults pages in. What must hold is what drivers rely on: a read that
- * is not told to retry overlapped no invalidation of its interval. Whether a
- * read waits in read_begin() or is sent round again is not tested.
+ * The tests insert monitors, invalidate ranges over and beside them, and read
+ * with mmu_interval_read_begin() and mmu_interval_read_retry() as a driver that
+ * faults pages in does. What must hold is what drivers rely on: a read that need
+ * not retry overlapped no invalidation of its interval. Whether a read waits in
+ * read_begin() or has to retry is not tested.
  */
 
 #include <linux/atomic.h>
@@ -20,224 +19,8 @@
 
 #include <kunit/test.h>
 
+#include "mmu_interval_monitor_kunit.h"
 #include "mmu_notifier_kunit.h"
-
-#define BASE	(16UL * PAGE_SIZE)
-#define page_at(n)	(BASE + (n) * PAGE_SIZE)
-
-struct monitor {
-	struct mmu_interval_notifier interval;
-
-	/* what to do when called */
-	bool refuse;		/* ranges that can't block */
-	struct mn_gate *gate;
-
-	/* what happened */
-	spinlock_t lock;
-	unsigned int calls;
-	unsigned int running;
-	unsigned long seq;
-	struct mmu_notifier_range range;
-
-	/* the one page table entry of the stress test, 0 if empty */
-	unsigned int spte;
-};
-
-static struct monitor *to_monitor(struct mmu_interval_notifier *interval)
-{
-	return container_of(interval, struct monitor, interval);
-}
-
-static bool monitor_invalidate(struct mmu_interval_notifier *interval,
-			       const struct mmu_notifier_range *range,
-			       unsigned long cur_seq)
-{
-	struct monitor *mon = to_monitor(interval);
-	bool refused = mon->refuse && !mmu_notifier_range_blockable(range);
-
-	spin_lock(&mon->lock);
-	mon->calls++;
-	mon->running++;
-	mon->range = *range;
-	mon->seq = cur_seq;
-	spin_unlock(&mon->lock);
-
-	mn_gate_pass(mon->gate);
-
-	spin_lock(&mon->lock);
-	mon->running--;
-	if (!refused) {
-		mmu_interval_set_seq(interval, cur_seq);
-		mon->spte = 0;
-	}
-	spin_unlock(&mon->lock);
-	return !refused;
-}
-
-static const struct mmu_interval_notifier_ops monitor_ops = {
-	.invalidate	= monitor_invalidate,
-};
-
-static struct monitor *monitor_alloc(struct kunit *test)
-{
-	struct monitor *mon = mn_test_alloc(test, sizeof(*mon));
-
-	spin_lock_init(&mon->lock);
-	return mon;
-}
-
-static int monitor_insert(struct monitor *mon, struct mm_struct *mm,
-			  unsigned int first, unsigned int nr)
-{
-	return mmu_interval_notifier_insert(&mon->interval, mm, page_at(first),
-					    nr * PAGE_SIZE, &monitor_ops);
-}
-
-static void monitor_cleanup(void *data)
-{
-	struct monitor *mon = data;
-
-	if (!mn_test_lost())
-		mmu_interval_notifier_remove(&mon->interval);
-}
-
-static struct monitor *monitor_new(struct kunit *test, struct mm_struct *mm,
-				   unsigned int first, unsigned int nr)
-{
-	struct monitor *mon = monitor_alloc(test);
-
-	KUNIT_ASSERT_EQ(test, monitor_insert(mon, mm, first, nr), 0);
-	mn_test_defer(test, monitor_cleanup, mon);
-	return mon;
-}
-
-static void monitor_remove(struct kunit *test, struct monitor *mon)
-{
-	kunit_release_action(test, monitor_cleanup, mon);
-}
-
-static bool monitor_retry(struct monitor *mon, unsigned long seq)
-{
-	bool retry;
-
-	spin_lock(&mon->lock);
-	retry = mmu_interval_read_retry(&mon->interval, seq);
-	spin_unlock(&mon->lock);
-	return retry;
-}
-
-/* ----------------------------- what the mm does --------------------------- */
-
-static void range_init(struct mmu_notifier_range *range, struct mm_struct *mm,
-		       unsigned int first, unsigned int nr)
-{
-	mmu_notifier_range_init_owner(range, MMU_NOTIFY_CLEAR, 0, mm,
-				      page_at(first), page_at(first + nr),
-				      range);
-}
-
-static void invalidate(struct mm_struct *mm, unsigned int first,
-		       unsigned int nr)
-{
-	struct mmu_notifier_range range;
-
-	mmap_read_lock(mm);
-	range_init(&range, mm, first, nr);
-	mmu_notifier_invalidate_range_start(&range);
-	mmu_notifier_invalidate_range_end(&range);
-	mmap_read_unlock(mm);
-}
-
-static int invalidate_nonblock(struct mm_struct *mm, unsigned int first,
-			       unsigned int nr)
-{
-	struct mmu_notifier_range range;
-	int ret;
-
-	mmap_read_lock(mm);
-	range_init(&range, mm, first, nr);
-	ret = mmu_notifier_invalidate_range_start_nonblock(&range);
-	if (!ret)
-		mmu_notifier_invalidate_range_end(&range);
-	mmap_read_unlock(mm);
-	return ret;
-}
-
-static void invalidate_thread(void *data)
-{
-	invalidate(data, 0, 8);
-}
-
-static void mmput_thread(void *data)
-{
-	mmput(data);
-}
-
-/* ---------------------------- drivers as threads -------------------------- */
-
-struct reader {
-	struct monitor *mon;
-	bool insert;			/* first insert the monitor */
-	bool remove;			/* at last remove it */
-	struct mm_struct *mm;
-	unsigned int first;
-	unsigned int nr;
-	bool ended;			/* the test: the range is over */
-	bool saw_ended;			/* so it was for the reader */
-	int ret;
-};
-
-/* Until a read goes through */
-static void reader_thread(void *data)
-{
-	struct reader *reader = data;
-	struct monitor *mon = reader->mon;
-	unsigned long seq;
-
-	if (reader->insert) {
-		reader->ret = monitor_insert(mon, reader->mm, reader->first,
-					     reader->nr);
-		if (reader->ret)
-			return;
-	}
-	do {
-		schedule();
-		seq = mmu_interval_read_begin(&mon->interval);
-	} while (monitor_retry(mon, seq));
-	reader->saw_ended = READ_ONCE(reader->ended);
-	if (reader->remove)
-		mmu_interval_notifier_remove(&mon->interval);
-}
-
-static struct reader *reader_new(struct kunit *test, struct monitor *mon)
-{
-	struct reader *reader = mn_test_alloc(test, sizeof(*reader));
-
-	reader->mon = mon;
-	return reader;
-}
-
-/* A read from now on must get through */
-static void expect_readable(struct kunit *test, struct monitor *mon)
-{
-	struct mn_thread *thread = mn_thread_run(test, reader_thread,
-						 reader_new(test, mon));
-
-	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
-}
-
-struct remover {
-	struct monitor *mon;
-	unsigned int running;	/* callbacks running when remove returned */
-};
-
-static void remove_thread(void *data)
-{
-	struct remover *remover = data;
-
-	mmu_interval_notifier_remove(&remover->mon->interval);
-	remover->running = READ_ONCE(remover->mon->running);
-}
 
 /* --------------------------- insert and remove ---------------------------- */
 
@@ -245,42 +28,42 @@ static void insert_remove(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
 	int count = atomic_read(&mm->mm_count);
-	struct monitor *mon;
+	struct mn_monitor *mon;
 
 	KUNIT_EXPECT_FALSE(test, mm_has_notifiers(mm));
-	mon = monitor_new(test, mm, 0, 4);
+	mon = mn_monitor_new(test, mm, 0, 4);
 	KUNIT_EXPECT_TRUE(test, mm_has_notifiers(mm));
 	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count + 1);
 	KUNIT_EXPECT_PTR_EQ(test, mon->interval.mm, mm);
 	KUNIT_EXPECT_EQ(test, mon->calls, 0);
 
-	invalidate(mm, 0, 4);
+	mn_invalidate_at(mm, 0, 4);
 	KUNIT_EXPECT_EQ(test, mon->calls, 1);
-	monitor_remove(test, mon);
+	mn_monitor_remove(test, mon);
 	KUNIT_EXPECT_EQ(test, mon->calls, 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
-	invalidate(mm, 0, 4);
+	mn_invalidate_at(mm, 0, 4);
 	KUNIT_EXPECT_EQ(test, mon->calls, 1);
 }
 
 static void insert_locked(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *mon[2];
+	struct mn_monitor *mon[2];
 	int i, ret;
 
 	/* the first of an mm, and one more */
 	for (i = 0; i < 2; i++) {
-		mon[i] = monitor_alloc(test);
+		mon[i] = mn_monitor_alloc(test);
 		mmap_write_lock(mm);
 		ret = mmu_interval_notifier_insert_locked(&mon[i]->interval, mm,
-							  page_at(i), PAGE_SIZE,
-							  &monitor_ops);
+							  mn_page(i), PAGE_SIZE,
+							  &mn_monitor_ops);
 		mmap_write_unlock(mm);
 		KUNIT_ASSERT_EQ(test, ret, 0);
-		mn_test_defer(test, monitor_cleanup, mon[i]);
+		mn_test_defer(test, mn_monitor_cleanup, mon[i]);
 	}
-	invalidate(mm, 0, 1);
+	mn_invalidate_at(mm, 0, 1);
 	KUNIT_EXPECT_EQ(test, mon[0]->calls, 1);
 	KUNIT_EXPECT_EQ(test, mon[1]->calls, 0);
 }
@@ -290,12 +73,12 @@ static void insert_bad_length(struct kunit *test)
 	static const struct {
 		unsigned long start, length;
 	} bad[] = {
-		{ BASE, 0 }, { 0, 0 }, { BASE, -1UL },
+		{ mn_page(0), 0 }, { 0, 0 }, { mn_page(0), -1UL },
 		{ -PAGE_SIZE, PAGE_SIZE + 1 }, { -PAGE_SIZE, -PAGE_SIZE },
 	};
 	struct mm_struct *mm = mn_test_mm(test);
 	int count = atomic_read(&mm->mm_count);
-	struct monitor *mon = monitor_alloc(test);
+	struct mn_monitor *mon = mn_monitor_alloc(test);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -303,11 +86,11 @@ static void insert_bad_length(struct kunit *test)
 				mmu_interval_notifier_insert(&mon->interval, mm,
 							     bad[i].start,
 							     bad[i].length,
-							     &monitor_ops),
+							     &mn_monitor_ops),
 				-EOVERFLOW);
 		KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
 	}
-	invalidate(mm, 0, 100);
+	mn_invalidate_at(mm, 0, 100);
 	KUNIT_EXPECT_EQ(test, mon->calls, 0);
 }
 
@@ -315,20 +98,20 @@ static void insert_bad_length(struct kunit *test)
 static void insert_to_the_end(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *all = monitor_alloc(test);
-	struct monitor *last = monitor_alloc(test);
+	struct mn_monitor *all = mn_monitor_alloc(test);
+	struct mn_monitor *last = mn_monitor_alloc(test);
 
 	KUNIT_ASSERT_EQ(test,
 			mmu_interval_notifier_insert(&all->interval, mm, 1,
-						     -1UL, &monitor_ops), 0);
-	mn_test_defer(test, monitor_cleanup, all);
+						     -1UL, &mn_monitor_ops), 0);
+	mn_test_defer(test, mn_monitor_cleanup, all);
 	KUNIT_ASSERT_EQ(test,
 			mmu_interval_notifier_insert(&last->interval, mm,
 						     -PAGE_SIZE, PAGE_SIZE,
-						     &monitor_ops), 0);
-	mn_test_defer(test, monitor_cleanup, last);
+						     &mn_monitor_ops), 0);
+	mn_test_defer(test, mn_monitor_cleanup, last);
 
-	invalidate(mm, 0, 1);
+	mn_invalidate_at(mm, 0, 1);
 	KUNIT_EXPECT_EQ(test, all->calls, 1);
 	KUNIT_EXPECT_EQ(test, last->calls, 0);
 	mn_test_mm_exit(test, mm);
@@ -341,14 +124,14 @@ static void insert_to_the_end(struct kunit *test)
 static void sees_the_range(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *mon = monitor_new(test, mm, 2, 4);
+	struct mn_monitor *mon = mn_monitor_new(test, mm, 2, 4);
 	struct mmu_notifier_range range;
 	int event;
 
 	mmap_read_lock(mm);
 	for (event = MMU_NOTIFY_UNMAP; event <= MMU_NOTIFY_EXCLUSIVE; event++) {
 		mmu_notifier_range_init_owner(&range, event, 0, mm,
-					      page_at(1), page_at(4), test);
+					      mn_page(1), mn_page(4), test);
 		mmu_notifier_invalidate_range_start(&range);
 		KUNIT_EXPECT_EQ(test, mon->calls, event + 1);
 		mmu_notifier_invalidate_range_end(&range);
@@ -357,33 +140,33 @@ static void sees_the_range(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test, mon->range.owner, (void *)test);
 		KUNIT_EXPECT_TRUE(test,
 				  mmu_notifier_range_blockable(&mon->range));
-		/* the whole range, not what the two have in common */
-		KUNIT_EXPECT_EQ(test, mon->range.start, page_at(1));
-		KUNIT_EXPECT_EQ(test, mon->range.end, page_at(4));
+		/* the whole range, not the intersection */
+		KUNIT_EXPECT_EQ(test, mon->range.start, mn_page(1));
+		KUNIT_EXPECT_EQ(test, mon->range.end, mn_page(4));
 		KUNIT_EXPECT_EQ(test, mon->seq & 1, 1);
 	}
 	mmap_read_unlock(mm);
 	KUNIT_EXPECT_EQ(test, mon->calls, MMU_NOTIFY_EXCLUSIVE + 1);
 }
 
-/* All intervals of a few pages against all ranges: who overlaps is told */
+/* All intervals of a few pages against all ranges: those that overlap are hit */
 static void overlaps(struct kunit *test)
 {
 	enum { NR = 6 };
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *mon[NR][NR + 1];
+	struct mn_monitor *mon[NR][NR + 1];
 	unsigned int a, b, c, d;
 
 	for (a = 0; a < NR; a++)
 		for (b = a + 1; b <= NR; b++)
-			mon[a][b] = monitor_new(test, mm, a, b - a);
+			mon[a][b] = mn_monitor_new(test, mm, a, b - a);
 
 	for (c = 0; c < NR; c++) {
 		for (d = c + 1; d <= NR; d++) {
 			for (a = 0; a < NR; a++)
 				for (b = a + 1; b <= NR; b++)
 					mon[a][b]->calls = 0;
-			invalidate(mm, c, d - c);
+			mn_invalidate_at(mm, c, d - c);
 			for (a = 0; a < NR; a++)
 				for (b = a + 1; b <= NR; b++)
 					KUNIT_EXPECT_EQ(test, mon[a][b]->calls,
@@ -399,11 +182,11 @@ static void edges(struct kunit *test)
 		unsigned long byte;
 		bool inside;
 	} bytes[] = {
-		{ page_at(2) - 1, false }, { page_at(2), true },
-		{ page_at(3) - 1, true }, { page_at(3), false },
+		{ mn_page(2) - 1, false }, { mn_page(2), true },
+		{ mn_page(3) - 1, true }, { mn_page(3), false },
 	};
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *mon = monitor_new(test, mm, 2, 1);
+	struct mn_monitor *mon = mn_monitor_new(test, mm, 2, 1);
 	struct mmu_notifier_range range;
 	unsigned int i;
 
@@ -419,79 +202,45 @@ static void edges(struct kunit *test)
 	}
 }
 
-/* An mm can have both kinds of subscribers, whichever comes first */
-
-struct list_subscriber {
-	struct mmu_notifier mn;
-	unsigned int starts;
-	unsigned int ends;
-	int ret;
-};
-
-static int list_start(struct mmu_notifier *mn,
-		      const struct mmu_notifier_range *range)
-{
-	struct list_subscriber *sub;
-
-	sub = container_of(mn, struct list_subscriber, mn);
-	sub->starts++;
-	return mmu_notifier_range_blockable(range) ? 0 : sub->ret;
-}
-
-static void list_end(struct mmu_notifier *mn,
-		     const struct mmu_notifier_range *range)
-{
-	container_of(mn, struct list_subscriber, mn)->ends++;
-}
-
-static const struct mmu_notifier_ops list_ops = {
-	.invalidate_range_start	= list_start,
-	.invalidate_range_end	= list_end,
-};
-
-/* May fail start, so has no end */
-static const struct mmu_notifier_ops failing_ops = {
-	.invalidate_range_start	= list_start,
-};
+/* An mm can have both kinds of subscriptions, whichever comes first */
 
 static void list_cleanup(void *data)
 {
-	struct list_subscriber *sub = data;
+	struct mn_listener *listener = data;
 
 	if (!mn_test_lost())
-		mmu_notifier_unregister(&sub->mn, sub->mn.mm);
+		mmu_notifier_unregister(&listener->mn, listener->mn.mm);
 }
 
-static struct list_subscriber *list_new(struct kunit *test,
-					struct mm_struct *mm,
-					const struct mmu_notifier_ops *ops)
+static struct mn_listener *list_new(struct kunit *test, struct mm_struct *mm,
+				    const struct mmu_notifier_ops *ops)
 {
-	struct list_subscriber *sub = mn_test_alloc(test, sizeof(*sub));
+	struct mn_listener *listener = mn_listener_alloc(test);
 
-	sub->mn.ops = ops;
-	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&sub->mn, mm), 0);
-	mn_test_defer(test, list_cleanup, sub);
-	return sub;
+	listener->mn.ops = ops;
+	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&listener->mn, mm), 0);
+	mn_test_defer(test, list_cleanup, listener);
+	return listener;
 }
 
 static void both_kinds(struct kunit *test)
 {
-	struct list_subscriber *sub;
+	struct mn_listener *sub;
 	struct mm_struct *mm;
-	struct monitor *mon;
+	struct mn_monitor *mon;
 	int list_first;
 
 	for (list_first = 0; list_first < 2; list_first++) {
 		mm = mn_test_mm(test);
-		sub = list_first ? list_new(test, mm, &list_ops) : NULL;
-		mon = monitor_new(test, mm, 0, 4);
-		sub = sub ?: list_new(test, mm, &list_ops);
+		sub = list_first ? list_new(test, mm, &mn_listener_ops) : NULL;
+		mon = mn_monitor_new(test, mm, 0, 4);
+		sub = sub ?: list_new(test, mm, &mn_listener_ops);
 
-		invalidate(mm, 2, 8);
+		mn_invalidate_at(mm, 2, 8);
 		KUNIT_EXPECT_EQ(test, mon->calls, 1);
 		KUNIT_EXPECT_EQ(test, sub->starts, 1);
 		KUNIT_EXPECT_EQ(test, sub->ends, 1);
-		invalidate(mm, 8, 1);
+		mn_invalidate_at(mm, 8, 1);
 		KUNIT_EXPECT_EQ(test, mon->calls, 1);
 		KUNIT_EXPECT_EQ(test, sub->starts, 2);
 		KUNIT_EXPECT_EQ(test, sub->ends, 2);
@@ -503,7 +252,7 @@ static void both_kinds(struct kunit *test)
 static void read_alone(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *mon = monitor_new(test, mm, 0, 4);
+	struct mn_monitor *mon = mn_monitor_new(test, mm, 0, 4);
 	unsigned long seq;
 	int i;
 
@@ -511,88 +260,88 @@ static void read_alone(struct kunit *test)
 		seq = mmu_interval_read_begin(&mon->interval);
 		KUNIT_EXPECT_FALSE(test, mmu_interval_check_retry(&mon->interval,
 								  seq));
-		KUNIT_EXPECT_FALSE(test, monitor_retry(mon, seq));
-		/* an invalidation between reads hurts neither */
-		invalidate(mm, 0, 1);
+		KUNIT_EXPECT_FALSE(test, mn_monitor_retry(mon, seq));
+		/* an invalidation between reads affects neither */
+		mn_invalidate_at(mm, 0, 1);
 	}
 }
 
 static void read_collides(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *mon = monitor_new(test, mm, 0, 4);
+	struct mn_monitor *mon = mn_monitor_new(test, mm, 0, 4);
 	struct mmu_notifier_range range;
 	unsigned long seq;
 
 	/* with a whole one */
 	seq = mmu_interval_read_begin(&mon->interval);
-	invalidate(mm, 3, 4);
+	mn_invalidate_at(mm, 3, 4);
 	KUNIT_EXPECT_TRUE(test, mmu_interval_check_retry(&mon->interval, seq));
-	KUNIT_EXPECT_TRUE(test, monitor_retry(mon, seq));
+	KUNIT_EXPECT_TRUE(test, mn_monitor_retry(mon, seq));
 
 	/* with two */
 	seq = mmu_interval_read_begin(&mon->interval);
-	invalidate(mm, 0, 1);
-	invalidate(mm, 0, 1);
-	KUNIT_EXPECT_TRUE(test, monitor_retry(mon, seq));
+	mn_invalidate_at(mm, 0, 1);
+	mn_invalidate_at(mm, 0, 1);
+	KUNIT_EXPECT_TRUE(test, mn_monitor_retry(mon, seq));
 
 	/* with one that has begun */
 	seq = mmu_interval_read_begin(&mon->interval);
 	mmap_read_lock(mm);
-	range_init(&range, mm, 0, 1);
+	mn_range_init_at(&range, mm, 0, 1);
 	mmu_notifier_invalidate_range_start(&range);
-	KUNIT_EXPECT_TRUE(test, monitor_retry(mon, seq));
+	KUNIT_EXPECT_TRUE(test, mn_monitor_retry(mon, seq));
 	mmu_notifier_invalidate_range_end(&range);
 	mmap_read_unlock(mm);
-	KUNIT_EXPECT_TRUE(test, monitor_retry(mon, seq));
+	KUNIT_EXPECT_TRUE(test, mn_monitor_retry(mon, seq));
 
 	seq = mmu_interval_read_begin(&mon->interval);
-	KUNIT_EXPECT_FALSE(test, monitor_retry(mon, seq));
+	KUNIT_EXPECT_FALSE(test, mn_monitor_retry(mon, seq));
 }
 
 /* What happens beside the interval, to another monitor or to none */
 static void read_beside(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *mon = monitor_new(test, mm, 0, 4);
-	struct monitor *other = monitor_new(test, mm, 4, 4);
+	struct mn_monitor *mon = mn_monitor_new(test, mm, 0, 4);
+	struct mn_monitor *other = mn_monitor_new(test, mm, 4, 4);
 	unsigned long seq, other_seq;
 	struct mmu_notifier_range range;
 
 	seq = mmu_interval_read_begin(&mon->interval);
 	other_seq = mmu_interval_read_begin(&other->interval);
-	invalidate(mm, 4, 4);
-	invalidate(mm, 20, 4);
-	KUNIT_EXPECT_FALSE(test, monitor_retry(mon, seq));
-	KUNIT_EXPECT_TRUE(test, monitor_retry(other, other_seq));
+	mn_invalidate_at(mm, 4, 4);
+	mn_invalidate_at(mm, 20, 4);
+	KUNIT_EXPECT_FALSE(test, mn_monitor_retry(mon, seq));
+	KUNIT_EXPECT_TRUE(test, mn_monitor_retry(other, other_seq));
 
 	/* a read need not wait for a range that is not its own */
 	mmap_read_lock(mm);
-	range_init(&range, mm, 4, 16);
+	mn_range_init_at(&range, mm, 4, 16);
 	mmu_notifier_invalidate_range_start(&range);
-	expect_readable(test, mon);
-	KUNIT_EXPECT_FALSE(test, monitor_retry(mon, seq));
+	mn_expect_readable(test, mon);
+	KUNIT_EXPECT_FALSE(test, mn_monitor_retry(mon, seq));
 	mmu_notifier_invalidate_range_end(&range);
 	mmap_read_unlock(mm);
 	KUNIT_EXPECT_EQ(test, mon->calls, 0);
 	KUNIT_EXPECT_EQ(test, other->calls, 2);
 }
 
-/* A read that begins inside ranges goes through when the last one is over */
+/* A read that begins inside ranges succeeds when the last one has ended */
 static void read_waits(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *mon = monitor_new(test, mm, 0, 4);
-	struct reader *reader = reader_new(test, mon);
+	struct mn_monitor *mon = mn_monitor_new(test, mm, 0, 4);
+	struct mn_reader *reader = mn_reader_new(test, mon);
 	struct mmu_notifier_range first, second;
 	struct mn_thread *thread;
 
 	mmap_read_lock(mm);
-	range_init(&first, mm, 0, 1);
-	range_init(&second, mm, 2, 9);
+	mn_range_init_at(&first, mm, 0, 1);
+	mn_range_init_at(&second, mm, 2, 9);
 	mmu_notifier_invalidate_range_start(&first);
 	mmu_notifier_invalidate_range_start(&second);
-	thread = mn_thread_run(test, reader_thread, reader);
+	thread = mn_thread_run(test, mn_reader_thread, reader);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
 	mmu_notifier_invalidate_range_end(&first);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
@@ -606,15 +355,15 @@ static void read_waits(struct kunit *test)
 /* --------------------- insert and remove inside a range ------------------- */
 
 /*
- * A monitor that comes while a range is in progress was not told its start,
- * and still does not read before its end. @busy: somebody else was told.
+ * A monitor that is inserted while a range is in progress was not notified of its
+ * start, and still does not read before its end. @busy: another one was hit.
  */
 static void expect_insert_collides(struct kunit *test, bool busy)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *other = monitor_new(test, mm, busy ? 0 : 50, 4);
-	struct monitor *mon = monitor_alloc(test);
-	struct reader *reader = reader_new(test, mon);
+	struct mn_monitor *other = mn_monitor_new(test, mm, busy ? 0 : 50, 4);
+	struct mn_monitor *mon = mn_monitor_alloc(test);
+	struct mn_reader *reader = mn_reader_new(test, mon);
 	struct mmu_notifier_range range;
 	struct mn_thread *thread;
 	unsigned int calls;
@@ -623,9 +372,9 @@ static void expect_insert_collides(struct kunit *test, bool busy)
 	reader->mm = mm;
 	reader->nr = 4;
 	mmap_read_lock(mm);
-	range_init(&range, mm, 0, 8);
+	mn_range_init_at(&range, mm, 0, 8);
 	mmu_notifier_invalidate_range_start(&range);
-	thread = mn_thread_run(test, reader_thread, reader);
+	thread = mn_thread_run(test, mn_reader_thread, reader);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
 	WRITE_ONCE(reader->ended, true);
 	mmu_notifier_invalidate_range_end(&range);
@@ -635,12 +384,12 @@ static void expect_insert_collides(struct kunit *test, bool busy)
 	KUNIT_EXPECT_TRUE(test, reader->saw_ended);
 	KUNIT_EXPECT_EQ(test, other->calls, busy);
 
-	/* from then on it is one like all */
+	/* from then on it is like any other */
 	calls = mon->calls;
-	invalidate(mm, 0, 1);
+	mn_invalidate_at(mm, 0, 1);
 	KUNIT_EXPECT_EQ(test, mon->calls, calls + 1);
 	mmu_interval_notifier_remove(&mon->interval);
-	invalidate(mm, 0, 1);
+	mn_invalidate_at(mm, 0, 1);
 	KUNIT_EXPECT_EQ(test, mon->calls, calls + 1);
 }
 
@@ -656,28 +405,28 @@ static void insert_in_busy_range(struct kunit *test)
 
 static void passer_thread(void *data)
 {
-	struct reader *passer = data;
+	struct mn_reader *passer = data;
 
-	passer->ret = monitor_insert(passer->mon, passer->mm, passer->first,
-				     passer->nr);
+	passer->ret = mn_monitor_insert(passer->mon, passer->mm, passer->first,
+					passer->nr);
 	if (!passer->ret)
 		mmu_interval_notifier_remove(&passer->mon->interval);
 }
 
-/* Gone before the range it came in is over */
+/* Removed before the range that it was inserted in has ended */
 static void insert_remove_in_range(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *other = monitor_new(test, mm, 0, 4);
-	struct monitor *mon = monitor_alloc(test);
-	struct reader *passer = reader_new(test, mon);
+	struct mn_monitor *other = mn_monitor_new(test, mm, 0, 4);
+	struct mn_monitor *mon = mn_monitor_alloc(test);
+	struct mn_reader *passer = mn_reader_new(test, mon);
 	struct mmu_notifier_range range;
 	struct mn_thread *thread;
 
 	passer->mm = mm;
 	passer->nr = 4;
 	mmap_read_lock(mm);
-	range_init(&range, mm, 0, 8);
+	mn_range_init_at(&range, mm, 0, 8);
 	mmu_notifier_invalidate_range_start(&range);
 	thread = mn_thread_run(test, passer_thread, passer);
 	mn_thread_returned(thread);
@@ -686,7 +435,7 @@ static void insert_remove_in_range(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
 	KUNIT_EXPECT_EQ(test, passer->ret, 0);
 
-	invalidate(mm, 0, 8);
+	mn_invalidate_at(mm, 0, 8);
 	KUNIT_EXPECT_EQ(test, mon->calls, 0);
 	KUNIT_EXPECT_EQ(test, other->calls, 2);
 }
@@ -694,17 +443,17 @@ static void insert_remove_in_range(struct kunit *test)
 static void remove_waits(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *mon = monitor_alloc(test);
-	struct remover *remover = mn_test_alloc(test, sizeof(*remover));
+	struct mn_monitor *mon = mn_monitor_alloc(test);
+	struct mn_remover *remover = mn_test_alloc(test, sizeof(*remover));
 	struct mn_gate *gate = mn_gate_alloc(test);
 	struct mn_thread *range, *remove;
 
-	KUNIT_ASSERT_EQ(test, monitor_insert(mon, mm, 0, 4), 0);
+	KUNIT_ASSERT_EQ(test, mn_monitor_insert(mon, mm, 0, 4), 0);
 	mon->gate = gate;
 	remover->mon = mon;
-	range = mn_thread_run(test, invalidate_thread, mm);
+	range = mn_thread_run(test, mn_invalidate_thread, mm);
 	KUNIT_EXPECT_TRUE(test, mn_gate_reached(gate));
-	remove = mn_thread_run(test, remove_thread, remover);
+	remove = mn_thread_run(test, mn_remove_thread, remover);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(remove));
 	mn_gate_open(gate);
 	KUNIT_EXPECT_TRUE(test, mn_thread_join(range));
@@ -712,27 +461,27 @@ static void remove_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, remover->running, 0);
 	KUNIT_EXPECT_EQ(test, mon->calls, 1);
 
-	invalidate(mm, 0, 4);
+	mn_invalidate_at(mm, 0, 4);
 	KUNIT_EXPECT_EQ(test, mon->calls, 1);
 }
 
-/* Several go in the same range, and some that come take their place */
+/* Several are removed in the same range, and others inserted in their places */
 static void many_come_and_go_in_range(struct kunit *test)
 {
 	enum { NR = 8 };
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *stayer = monitor_new(test, mm, 0, 8);
-	struct monitor *go[NR], *come[NR];
+	struct mn_monitor *stayer = mn_monitor_new(test, mm, 0, 8);
+	struct mn_monitor *go[NR], *come[NR];
 	struct mn_thread *goes[NR], *comes[NR];
 	struct mmu_notifier_range range;
-	struct reader *reader[NR];
+	struct mn_reader *reader[NR];
 	int i;
 
 	for (i = 0; i < NR; i++) {
-		go[i] = monitor_alloc(test);
-		KUNIT_ASSERT_EQ(test, monitor_insert(go[i], mm, i, 1), 0);
-		come[i] = monitor_alloc(test);
-		reader[i] = reader_new(test, come[i]);
+		go[i] = mn_monitor_alloc(test);
+		KUNIT_ASSERT_EQ(test, mn_monitor_insert(go[i], mm, i, 1), 0);
+		come[i] = mn_monitor_alloc(test);
+		reader[i] = mn_reader_new(test, come[i]);
 		reader[i]->insert = true;
 		reader[i]->remove = true;
 		reader[i]->mm = mm;
@@ -740,14 +489,14 @@ static void many_come_and_go_in_range(struct kunit *test)
 		reader[i]->nr = 1;
 	}
 	mmap_read_lock(mm);
-	range_init(&range, mm, 0, 8);
+	mn_range_init_at(&range, mm, 0, 8);
 	mmu_notifier_invalidate_range_start(&range);
 	for (i = 0; i < NR; i++) {
-		struct remover *remover = mn_test_alloc(test, sizeof(*remover));
+		struct mn_remover *remover = mn_test_alloc(test, sizeof(*remover));
 
 		remover->mon = go[i];
-		goes[i] = mn_thread_run(test, remove_thread, remover);
-		comes[i] = mn_thread_run(test, reader_thread, reader[i]);
+		goes[i] = mn_thread_run(test, mn_remove_thread, remover);
+		comes[i] = mn_thread_run(test, mn_reader_thread, reader[i]);
 	}
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(comes[NR - 1]));
 	for (i = 0; i < NR; i++)
@@ -760,7 +509,7 @@ static void many_come_and_go_in_range(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, reader[i]->ret, 0);
 		KUNIT_EXPECT_TRUE(test, reader[i]->saw_ended);
 	}
-	invalidate(mm, 0, 8);
+	mn_invalidate_at(mm, 0, 8);
 	for (i = 0; i < NR; i++) {
 		KUNIT_EXPECT_EQ(test, go[i]->calls, 1);
 		KUNIT_EXPECT_EQ(test, come[i]->calls, 0);
@@ -773,70 +522,70 @@ static void many_come_and_go_in_range(struct kunit *test)
 static void nonblock(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *mon = monitor_new(test, mm, 0, 4);
+	struct mn_monitor *mon = mn_monitor_new(test, mm, 0, 4);
 	unsigned long seq = mmu_interval_read_begin(&mon->interval);
 
-	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm, 0, 1), 0);
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock_at(mm, 0, 1), 0);
 	KUNIT_EXPECT_EQ(test, mon->calls, 1);
 	KUNIT_EXPECT_FALSE(test, mmu_notifier_range_blockable(&mon->range));
-	KUNIT_EXPECT_TRUE(test, monitor_retry(mon, seq));
-	expect_readable(test, mon);
+	KUNIT_EXPECT_TRUE(test, mn_monitor_retry(mon, seq));
+	mn_expect_readable(test, mon);
 }
 
 /* A start that failed leaves no range in progress, whoever made it fail */
 static void nonblock_refused(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct list_subscriber *sub = list_new(test, mm, &list_ops);
-	struct monitor *mon[3];
+	struct mn_listener *sub = list_new(test, mm, &mn_listener_ops);
+	struct mn_monitor *mon[3];
 	int i, refusing;
 
 	for (i = 0; i < 3; i++)
-		mon[i] = monitor_new(test, mm, i, 4);
+		mon[i] = mn_monitor_new(test, mm, i, 4);
 
 	for (refusing = 0; refusing < 3; refusing++) {
 		mon[refusing]->refuse = true;
-		KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm, 0, 8), -EAGAIN);
+		KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock_at(mm, 0, 8), -EAGAIN);
 		KUNIT_EXPECT_EQ(test, sub->starts, sub->ends);
 		for (i = 0; i < 3; i++)
-			expect_readable(test, mon[i]);
+			mn_expect_readable(test, mon[i]);
 		mon[refusing]->refuse = false;
-		KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm, 0, 8), 0);
-		invalidate(mm, 0, 8);
+		KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock_at(mm, 0, 8), 0);
+		mn_invalidate_at(mm, 0, 8);
 		KUNIT_EXPECT_EQ(test, sub->starts, sub->ends);
 	}
 
-	/* who would refuse but is not concerned does not */
+	/* one that would refuse but is not hit does not */
 	mon[2]->refuse = true;
-	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm, 0, 2), 0);
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock_at(mm, 0, 2), 0);
 }
 
 /*
- * The intervals have been told when one on the list fails: the range must be
- * over for them too. If it is not, nobody reads here any more until the test
- * ends the range in the stead of the core.
+ * The intervals have been notified when a subscriber on the list fails: the
+ * range must have ended for them, too. If it has not, nobody reads here any more
+ * until the test ends the range in place of the core.
  */
 static void nonblock_fails_on_list(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct list_subscriber *sub = list_new(test, mm, &failing_ops);
-	struct monitor *mon = monitor_new(test, mm, 0, 4);
+	struct mn_listener *sub = list_new(test, mm, &mn_listener_start_ops);
+	struct mn_monitor *mon = mn_monitor_new(test, mm, 0, 4);
 	struct mmu_notifier_range range;
 	struct mn_thread *thread;
-	bool over;
+	bool ended;
 
-	sub->ret = -EAGAIN;
-	KUNIT_EXPECT_EQ(test, invalidate_nonblock(mm, 0, 4), -EAGAIN);
-	thread = mn_thread_run(test, reader_thread, reader_new(test, mon));
-	over = wait_for_completion_timeout(&thread->done, MN_DEADLOCK);
-	KUNIT_EXPECT_TRUE_MSG(test, over,
+	sub->nonblock_ret = -EAGAIN;
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock_at(mm, 0, 4), -EAGAIN);
+	thread = mn_thread_run(test, mn_reader_thread, mn_reader_new(test, mon));
+	ended = mn_thread_completed(thread);
+	KUNIT_EXPECT_TRUE_MSG(test, ended,
 			      "the range that failed is still in progress");
-	if (!over) {
-		range_init(&range, mm, 0, 4);
+	if (!ended) {
+		mn_range_init_at(&range, mm, 0, 4);
 		mmu_notifier_invalidate_range_end(&range);
 	}
 	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
-	invalidate(mm, 0, 4);
+	mn_invalidate_at(mm, 0, 4);
 	KUNIT_EXPECT_EQ(test, sub->starts, 2);
 }
 
@@ -846,12 +595,12 @@ static void exit_releases(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
 	int count = atomic_read(&mm->mm_count);
-	struct monitor *mon[3];
+	struct mn_monitor *mon[3];
 	unsigned long seq[3];
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		mon[i] = monitor_new(test, mm, 10 * i, 4);
+		mon[i] = mn_monitor_new(test, mm, 10 * i, 4);
 		seq[i] = mmu_interval_read_begin(&mon[i]->interval);
 	}
 	mn_test_mm_exit(test, mm);
@@ -863,32 +612,32 @@ static void exit_releases(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test, mon[i]->range.mm, mm);
 		KUNIT_EXPECT_TRUE(test,
 				  mmu_notifier_range_blockable(&mon[i]->range));
-		KUNIT_EXPECT_TRUE(test, monitor_retry(mon[i], seq[i]));
-		/* nothing stays in progress */
-		expect_readable(test, mon[i]);
+		KUNIT_EXPECT_TRUE(test, mn_monitor_retry(mon[i], seq[i]));
+		/* no range stays in progress */
+		mn_expect_readable(test, mon[i]);
 	}
 	for (i = 0; i < 3; i++)
-		monitor_remove(test, mon[i]);
+		mn_monitor_remove(test, mon[i]);
 	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count - 1);
 }
 
-/* The exit waits for the monitor, and who removes it for the exit */
+/* The exit waits for the monitor, and its removal for the exit */
 static void remove_during_exit(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct monitor *mon = monitor_alloc(test);
-	struct remover *remover = mn_test_alloc(test, sizeof(*remover));
+	struct mn_monitor *mon = mn_monitor_alloc(test);
+	struct mn_remover *remover = mn_test_alloc(test, sizeof(*remover));
 	struct mn_gate *gate = mn_gate_alloc(test);
 	struct mn_thread *exit, *remove;
 
-	KUNIT_ASSERT_EQ(test, monitor_insert(mon, mm, 0, 4), 0);
+	KUNIT_ASSERT_EQ(test, mn_monitor_insert(mon, mm, 0, 4), 0);
 	mon->gate = gate;
 	remover->mon = mon;
 	mmget(mm);
 	mn_test_mm_exit(test, mm);
-	exit = mn_thread_run(test, mmput_thread, mm);
+	exit = mn_thread_run(test, mn_mmput_thread, mm);
 	KUNIT_EXPECT_TRUE(test, mn_gate_reached(gate));
-	remove = mn_thread_run(test, remove_thread, remover);
+	remove = mn_thread_run(test, mn_remove_thread, remover);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(remove));
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(exit));
 	mn_gate_open(gate);
@@ -900,31 +649,29 @@ static void remove_during_exit(struct kunit *test)
 
 /* ------------------------------ two mms apart ----------------------------- */
 
-/* While a monitor of one mm sleeps, those of another come, read and go */
+/* While a monitor of one mm sleeps, others are inserted, read and removed */
 static void isolated(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test), *other = mn_test_mm(test);
-	struct monitor *sleeper = monitor_new(test, mm, 0, 4);
+	struct mn_monitor *sleeper = mn_monitor_new(test, mm, 0, 4);
 	struct mn_gate *gate = mn_gate_alloc(test);
-	struct reader *reader = reader_new(test, monitor_alloc(test));
+	struct mn_reader *reader = mn_reader_new(test, mn_monitor_alloc(test));
 	struct mn_thread *range, *thread, *exit;
 
 	sleeper->gate = gate;
-	range = mn_thread_run(test, invalidate_thread, mm);
+	range = mn_thread_run(test, mn_invalidate_thread, mm);
 	KUNIT_EXPECT_TRUE(test, mn_gate_reached(gate));
 
 	reader->insert = true;
 	reader->remove = true;
 	reader->mm = other;
 	reader->nr = 4;
-	thread = mn_thread_run(test, reader_thread, reader);
-	KUNIT_EXPECT_TRUE(test, wait_for_completion_timeout(&thread->done,
-							    MN_DEADLOCK));
+	thread = mn_thread_run(test, mn_reader_thread, reader);
+	KUNIT_EXPECT_TRUE(test, mn_thread_completed(thread));
 	mmget(other);
 	mn_test_mm_exit(test, other);
-	exit = mn_thread_run(test, mmput_thread, other);
-	KUNIT_EXPECT_TRUE(test, wait_for_completion_timeout(&exit->done,
-							    MN_DEADLOCK));
+	exit = mn_thread_run(test, mn_mmput_thread, other);
+	KUNIT_EXPECT_TRUE(test, mn_thread_completed(exit));
 	mn_gate_open(gate);
 	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
 	KUNIT_EXPECT_TRUE(test, mn_thread_join(exit));
@@ -939,7 +686,7 @@ static void isolated(struct kunit *test)
 /* A driver mirrors one page; the mm changes it between start and end only */
 struct stress {
 	struct mm_struct *mm;
-	struct monitor *mirror;
+	struct mn_monitor *mirror;
 	unsigned int page;		/* its content, changed under lock */
 	spinlock_t lock;
 	atomic_t filled;
@@ -967,7 +714,7 @@ static void stress_invalidate(void *data)
 
 		/* the mirrored page, or those after it */
 		mmap_read_lock(stress->mm);
-		range_init(&range, stress->mm, hit ? 0 : 1, 1 + i % 4);
+		mn_range_init_at(&range, stress->mm, hit ? 0 : 1, 1 + i % 4);
 		mmu_notifier_invalidate_range_start(&range);
 		if (hit) {
 			expect_empty(stress);
@@ -990,7 +737,7 @@ static void stress_invalidate(void *data)
 static void stress_fill(void *data)
 {
 	struct stress *stress = data;
-	struct monitor *mirror = stress->mirror;
+	struct mn_monitor *mirror = stress->mirror;
 	unsigned long seq;
 	unsigned int page;
 	int i;
@@ -1016,20 +763,20 @@ static void stress_fill(void *data)
 static void stress_come_and_go(void *data)
 {
 	struct stress *stress = data;
-	struct monitor mon = { };
+	struct mn_monitor mon = { };
 	unsigned int calls;
 	unsigned long seq;
 	int i;
 
 	spin_lock_init(&mon.lock);
 	for (i = 0; i < STRESS_ROUNDS / 4; i++) {
-		if (monitor_insert(&mon, stress->mm, i % 3, 2)) {
+		if (mn_monitor_insert(&mon, stress->mm, i % 3, 2)) {
 			atomic_inc(&stress->late);
 			continue;
 		}
 		seq = mmu_interval_read_begin(&mon.interval);
 		schedule();
-		monitor_retry(&mon, seq);
+		mn_monitor_retry(&mon, seq);
 		mmu_interval_notifier_remove(&mon.interval);
 		calls = READ_ONCE(mon.calls);
 		if (READ_ONCE(mon.running))
@@ -1055,7 +802,7 @@ static void mirror_stress(struct kunit *test)
 	spin_lock_init(&stress->lock);
 	stress->mm = mm;
 	stress->page = 1;
-	stress->mirror = monitor_new(test, mm, 0, 1);
+	stress->mirror = mn_monitor_new(test, mm, 0, 1);
 	for (i = 0; i < ARRAY_SIZE(fn); i++)
 		thread[i] = mn_thread_run(test, fn[i], stress);
 	for (i = 0; i < ARRAY_SIZE(fn); i++)
@@ -1064,11 +811,11 @@ static void mirror_stress(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&stress->stale), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&stress->early), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&stress->late), 0);
-	/* or else nothing was tested */
+	/* otherwise nothing was tested */
 	KUNIT_EXPECT_GT(test, atomic_read(&stress->filled), 0);
 	KUNIT_EXPECT_EQ(test, stress->mirror->calls, stress->page - 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count + 1);
-	expect_readable(test, stress->mirror);
+	mn_expect_readable(test, stress->mirror);
 }
 
 static struct kunit_case mmu_interval_notifier_cases[] = {

@@ -19,15 +19,6 @@
 #include "mmu_notifier_internal.h"
 #include "mmu_notifier_kunit.h"
 
-static int suite_init(struct kunit *test)
-{
-	int ret = mn_test_init(test);
-
-	if (!ret)
-		mn_reports_init(test);
-	return ret;
-}
-
 /* --- ranges --------------------------------------------------------------- */
 
 static void good_ranges(struct kunit *test)
@@ -539,7 +530,7 @@ static struct kunit_case mmu_notifier_debug_cases[] = {
 
 static struct kunit_suite mmu_notifier_debug_suite = {
 	.name = "mmu_notifier_debug",
-	.init = suite_init,
+	.init = mn_test_init_reports,
 	.test_cases = mmu_notifier_debug_cases,
 };
 

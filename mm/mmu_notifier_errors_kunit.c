@@ -28,15 +28,6 @@
 #include "mmu_notifier_internal.h"
 #include "mmu_notifier_kunit.h"
 
-static int suite_init(struct kunit *test)
-{
-	int ret = mn_test_init(test);
-
-	if (!ret)
-		mn_reports_init(test);
-	return ret;
-}
-
 /* ------------------------ memory for a subscription ----------------------- */
 
 /* What it may hold when a driver registers a subscription */
@@ -300,26 +291,6 @@ static struct mm_state state_of(struct mm_struct *mm)
 	return state;
 }
 
-static void expect_unlocked(struct kunit *test, struct mm_struct *mm)
-{
-	VMA_ITERATOR(vmi, mm, 0);
-	struct vm_area_struct *vma;
-	bool unlocked = mmap_read_trylock(mm);
-
-	KUNIT_EXPECT_TRUE(test, unlocked);
-	if (!unlocked)
-		return;
-	for_each_vma(vmi, vma) {
-		if (!vma->anon_vma)
-			continue;
-		unlocked = anon_vma_trylock_write(vma->anon_vma);
-		KUNIT_EXPECT_TRUE(test, unlocked);
-		if (unlocked)
-			anon_vma_unlock_write(vma->anon_vma);
-	}
-	mmap_read_unlock(mm);
-}
-
 /* Expect that @way fails with @error, and that nothing has changed */
 static void expect_failure(struct kunit *test, const struct way *way,
 			   struct attempt *try, int error, const char *memory)
@@ -334,7 +305,7 @@ static void expect_failure(struct kunit *test, const struct way *way,
 	KUNIT_EXPECT_MEMEQ_MSG(test, &after, &before, sizeof(before), "%s, %s",
 			       way->name, memory);
 	if (!try->mmap_locked)
-		expect_unlocked(test, try->mm);
+		mn_expect_unlocked(test, try->mm);
 
 	/* what was allocated has been freed, as it came */
 	KUNIT_EXPECT_EQ_MSG(test, try->frees, try->allocs, "%s", way->name);
@@ -982,7 +953,7 @@ static struct kunit_case mmu_notifier_errors_cases[] = {
 
 static struct kunit_suite mmu_notifier_errors_suite = {
 	.name = "mmu_notifier_errors",
-	.init = suite_init,
+	.init = mn_test_init_reports,
 	.test_cases = mmu_notifier_errors_cases,
 };
 

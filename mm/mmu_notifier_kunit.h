@@ -31,7 +31,7 @@
 /* The address of page @n of those that the tests subscribe to and invalidate */
 #define mn_page(n)	((16UL + (n)) * PAGE_SIZE)
 
-/* A point that callbacks reach, and leave when the test lets them */
+/* A point that callbacks reach, and leave when the test opens it */
 struct mn_gate {
 	struct completion reached;
 	struct completion resume;
@@ -45,12 +45,13 @@ struct mn_thread {
 	bool joined;
 };
 
-/* Can subscribe in both ways, and does in its callback what it is told to */
+/* Can subscribe in both ways, and does in its callback what the test wants */
 struct mn_listener {
 	struct mmu_notifier mn;
 	struct mmu_interval_notifier interval;
 
 	/* what to do when notified of a start */
+	int nonblock_ret;	/* returned if it may not block; only for @mn */
 	struct mn_gate *gate;
 	void (*in_callback)(struct mn_listener *listener);
 	/* for in_callback() */
@@ -65,9 +66,11 @@ struct mn_listener {
 };
 
 extern const struct mmu_notifier_ops mn_listener_ops;
+extern const struct mmu_notifier_ops mn_listener_start_ops;
 extern const struct mmu_interval_notifier_ops mn_interval_ops;
 
 int mn_test_init(struct kunit *test);
+int mn_test_init_reports(struct kunit *test);
 void *mn_test_alloc(struct kunit *test, size_t size);
 
 void mn_test_defer(struct kunit *test, kunit_action_t *action, void *ctx);
@@ -78,6 +81,8 @@ void mn_test_mm_exit(struct kunit *test, struct mm_struct *mm);
 struct vm_area_struct *mn_test_vma(struct kunit *test, struct mm_struct *mm,
 				   unsigned long start, struct file *file);
 struct file *mn_test_file(struct kunit *test);
+void mn_mmput_thread(void *mm);
+void mn_expect_unlocked(struct kunit *test, struct mm_struct *mm);
 
 struct mn_gate *mn_gate_alloc(struct kunit *test);
 void mn_gate_pass(struct mn_gate *gate);
@@ -96,10 +101,16 @@ struct mn_listener *mn_interval_new(struct kunit *test, struct mm_struct *mm);
 int mn_interval_insert(struct mn_listener *listener, struct mm_struct *mm);
 
 void mn_range_init(struct mmu_notifier_range *range, struct mm_struct *mm);
+void mn_range_init_at(struct mmu_notifier_range *range, struct mm_struct *mm,
+		      unsigned int first, unsigned int nr);
 void mn_invalidate(struct mm_struct *mm);
+void mn_invalidate_at(struct mm_struct *mm, unsigned int first,
+		      unsigned int nr);
+void mn_invalidate_thread(void *mm);
 int mn_invalidate_nonblock(struct mm_struct *mm);
+int mn_invalidate_nonblock_at(struct mm_struct *mm, unsigned int first,
+			      unsigned int nr);
 
-void mn_reports_init(struct kunit *test);
 void mn_expect_reports(struct kunit *test, enum mmu_notifier_fault fault,
 		       unsigned int n);
 void mn_expect_no_report(struct kunit *test);

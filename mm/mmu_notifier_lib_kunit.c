@@ -21,11 +21,51 @@
 #include "mmu_notifier_internal.h"
 #include "mmu_notifier_kunit.h"
 
+/* -------------------------------- reports --------------------------------- */
+
+/* What the thread of the test has caused since mn_expect_reports() */
+static unsigned int reports[NR_MMU_NOTIFIER_FAULTS];
+static const void *last_culprit;
+
+static void report(enum mmu_notifier_fault fault,
+		   const struct mmu_notifier_hook *hook, const void *culprit)
+{
+	reports[fault]++;
+	last_culprit = culprit;
+}
+
+/* Expect @n reports of @fault, and none of anything else */
+void mn_expect_reports(struct kunit *test, enum mmu_notifier_fault fault,
+		       unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_MMU_NOTIFIER_FAULTS; i++) {
+		KUNIT_EXPECT_EQ_MSG(test, reports[i], i == fault ? n : 0,
+				    "fault %u", i);
+		reports[i] = 0;
+	}
+}
+
+void mn_expect_no_report(struct kunit *test)
+{
+	mn_expect_reports(test, NR_MMU_NOTIFIER_FAULTS, 0);
+}
+
+/* Expect one report of @fault that names @culprit */
+void mn_expect_culprit(struct kunit *test, enum mmu_notifier_fault fault,
+		       const void *culprit)
+{
+	mn_expect_reports(test, fault, 1);
+	KUNIT_EXPECT_PTR_EQ(test, last_culprit, culprit);
+	last_culprit = NULL;
+}
+
 /* ------------------------ a test and what it owns ------------------------- */
 
 /*
- * A thread did not come back. What it may still touch stays allocated, and no
- * test starts any more.
+ * A thread did not return. What it may still access stays allocated, and no
+ * further test starts.
  */
 static bool thread_lost;
 
@@ -33,8 +73,21 @@ int mn_test_init(struct kunit *test)
 {
 	if (!thread_lost)
 		return 0;
-	kunit_err(test, "a thread of an earlier test never came back\n");
+	kunit_err(test, "a thread of an earlier test never returned\n");
 	return -EBUSY;
+}
+
+/* Until the test ends, the reports come to it instead of the kernel log */
+int mn_test_init_reports(struct kunit *test)
+{
+	int ret = mn_test_init(test);
+
+	if (ret)
+		return ret;
+	memset(reports, 0, sizeof(reports));
+	last_culprit = NULL;
+	kunit_activate_static_stub(test, mmu_notifier_report, report);
+	return 0;
 }
 
 bool mn_test_lost(void)
@@ -42,7 +95,7 @@ bool mn_test_lost(void)
 	return thread_lost;
 }
 
-/* Only for setting up: a test that can't has nothing to undo by hand */
+/* Only for setting up: if it fails, the test has nothing to undo by hand */
 void mn_test_defer(struct kunit *test, kunit_action_t *action, void *ctx)
 {
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, action, ctx), 0);
@@ -75,7 +128,7 @@ static void mm_exit(void *data)
 		mmput(data);
 }
 
-/* An empty address space that can be looked at even after it has exited */
+/* An empty address space that can be accessed even after it has exited */
 struct mm_struct *mn_test_mm(struct kunit *test)
 {
 	struct mm_struct *mm = mm_alloc();
@@ -87,10 +140,15 @@ struct mm_struct *mn_test_mm(struct kunit *test)
 	return mm;
 }
 
-/* The last user goes */
+/* Drop the test's reference as a user, which may be the last one */
 void mn_test_mm_exit(struct kunit *test, struct mm_struct *mm)
 {
 	kunit_release_action(test, mm_exit, mm);
+}
+
+void mn_mmput_thread(void *mm)
+{
+	mmput(mm);
 }
 
 static int insert_vma(struct mm_struct *mm, struct vm_area_struct *vma,
@@ -131,7 +189,7 @@ static void put_file(void *data)
 		fput(data);
 }
 
-/* Of one page, in memory */
+/* A file of one page, in memory */
 struct file *mn_test_file(struct kunit *test)
 {
 	struct file *file = shmem_file_setup("mn_kunit", PAGE_SIZE,
@@ -140,6 +198,33 @@ struct file *mn_test_file(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(file));
 	mn_test_defer(test, put_file, file);
 	return file;
+}
+
+/* Expect that neither mmap_lock nor a reverse map lock of @mm is held */
+void mn_expect_unlocked(struct kunit *test, struct mm_struct *mm)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+	bool unlocked = mmap_read_trylock(mm);
+
+	KUNIT_EXPECT_TRUE(test, unlocked);
+	if (!unlocked)
+		return;
+	for_each_vma(vmi, vma) {
+		if (vma->vm_file) {
+			unlocked = i_mmap_trylock_write(vma->vm_file->f_mapping);
+			KUNIT_EXPECT_TRUE(test, unlocked);
+			if (unlocked)
+				i_mmap_unlock_write(vma->vm_file->f_mapping);
+		}
+		if (vma->anon_vma) {
+			unlocked = anon_vma_trylock_write(vma->anon_vma);
+			KUNIT_EXPECT_TRUE(test, unlocked);
+			if (unlocked)
+				anon_vma_unlock_write(vma->anon_vma);
+		}
+	}
+	mmap_read_unlock(mm);
 }
 
 /* --------------------------- gates and threads ---------------------------- */
@@ -206,13 +291,13 @@ struct mn_thread *mn_thread_run(struct kunit *test, void (*fn)(void *data),
 	return thread;
 }
 
-/* Asked of a thread that must still be blocked */
+/* For a thread that must still be blocked */
 bool mn_thread_returned(struct mn_thread *thread)
 {
 	return wait_for_completion_timeout(&thread->done, MN_CHANCE);
 }
 
-/* Asked of a thread that must return although others are blocked */
+/* For a thread that must return although others are blocked */
 bool mn_thread_completed(struct mn_thread *thread)
 {
 	return wait_for_completion_timeout(&thread->done, MN_DEADLOCK);
@@ -243,8 +328,10 @@ static void listener_started(struct mn_listener *listener)
 static int listener_start(struct mmu_notifier *mn,
 			  const struct mmu_notifier_range *range)
 {
-	listener_started(container_of(mn, struct mn_listener, mn));
-	return 0;
+	struct mn_listener *listener = container_of(mn, struct mn_listener, mn);
+
+	listener_started(listener);
+	return mmu_notifier_range_blockable(range) ? 0 : listener->nonblock_ret;
 }
 
 static void listener_end(struct mmu_notifier *mn,
@@ -262,6 +349,10 @@ const struct mmu_notifier_ops mn_listener_ops = {
 	.release		= listener_release,
 	.invalidate_range_start	= listener_start,
 	.invalidate_range_end	= listener_end,
+};
+
+const struct mmu_notifier_ops mn_listener_start_ops = {
+	.invalidate_range_start	= listener_start,
 };
 
 static bool listener_invalidate(struct mmu_interval_notifier *interval,
@@ -319,7 +410,16 @@ void mn_range_init(struct mmu_notifier_range *range, struct mm_struct *mm)
 				mn_page(1));
 }
 
-/* Without a lock, so that a callback may do what it wants */
+/* Describes an invalidation of @nr pages from page @first on */
+void mn_range_init_at(struct mmu_notifier_range *range, struct mm_struct *mm,
+		      unsigned int first, unsigned int nr)
+{
+	mmu_notifier_range_init_owner(range, MMU_NOTIFY_CLEAR, 0, mm,
+				      mn_page(first), mn_page(first + nr),
+				      range);
+}
+
+/* Without a lock, so that a callback may take it */
 void mn_invalidate(struct mm_struct *mm)
 {
 	struct mmu_notifier_range range;
@@ -327,6 +427,24 @@ void mn_invalidate(struct mm_struct *mm)
 	mn_range_init(&range, mm);
 	mmu_notifier_invalidate_range_start(&range);
 	mmu_notifier_invalidate_range_end(&range);
+}
+
+/* As the mm does */
+void mn_invalidate_at(struct mm_struct *mm, unsigned int first,
+		      unsigned int nr)
+{
+	struct mmu_notifier_range range;
+
+	mmap_read_lock(mm);
+	mn_range_init_at(&range, mm, first, nr);
+	mmu_notifier_invalidate_range_start(&range);
+	mmu_notifier_invalidate_range_end(&range);
+	mmap_read_unlock(mm);
+}
+
+void mn_invalidate_thread(void *mm)
+{
+	mn_invalidate_at(mm, 0, 1);
 }
 
 int mn_invalidate_nonblock(struct mm_struct *mm)
@@ -341,50 +459,18 @@ int mn_invalidate_nonblock(struct mm_struct *mm)
 	return ret;
 }
 
-/* -------------------------------- reports --------------------------------- */
-
-/* What the thread of the test has caused since it was last asked for */
-static unsigned int reports[NR_MMU_NOTIFIER_FAULTS];
-static const void *last_culprit;
-
-static void report(enum mmu_notifier_fault fault,
-		   const struct mmu_notifier_hook *hook, const void *culprit)
+/* As the OOM reaper does */
+int mn_invalidate_nonblock_at(struct mm_struct *mm, unsigned int first,
+			      unsigned int nr)
 {
-	reports[fault]++;
-	last_culprit = culprit;
-}
+	struct mmu_notifier_range range;
+	int ret;
 
-/* From now on and to the end of the test */
-void mn_reports_init(struct kunit *test)
-{
-	memset(reports, 0, sizeof(reports));
-	last_culprit = NULL;
-	kunit_activate_static_stub(test, mmu_notifier_report, report);
-}
-
-/* Expect @n reports of @fault, and none of anything else */
-void mn_expect_reports(struct kunit *test, enum mmu_notifier_fault fault,
-		       unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < NR_MMU_NOTIFIER_FAULTS; i++) {
-		KUNIT_EXPECT_EQ_MSG(test, reports[i], i == fault ? n : 0,
-				    "fault %u", i);
-		reports[i] = 0;
-	}
-}
-
-void mn_expect_no_report(struct kunit *test)
-{
-	mn_expect_reports(test, NR_MMU_NOTIFIER_FAULTS, 0);
-}
-
-/* Expect one report of @fault, which names @culprit */
-void mn_expect_culprit(struct kunit *test, enum mmu_notifier_fault fault,
-		       const void *culprit)
-{
-	mn_expect_reports(test, fault, 1);
-	KUNIT_EXPECT_PTR_EQ(test, last_culprit, culprit);
-	last_culprit = NULL;
+	mmap_read_lock(mm);
+	mn_range_init_at(&range, mm, first, nr);
+	ret = mmu_notifier_invalidate_range_start_nonblock(&range);
+	if (!ret)
+		mmu_notifier_invalidate_range_end(&range);
+	mmap_read_unlock(mm);
+	return ret;
 }

@@ -144,31 +144,6 @@ static struct holder *holder_new(struct kunit *test, struct file *file,
 	return holder;
 }
 
-/* Expect that no reverse map lock of @mm is held */
-static void expect_unlocked(struct kunit *test, struct mm_struct *mm)
-{
-	VMA_ITERATOR(vmi, mm, 0);
-	struct vm_area_struct *vma;
-	bool unlocked;
-
-	mmap_read_lock(mm);
-	for_each_vma(vmi, vma) {
-		if (vma->vm_file) {
-			unlocked = i_mmap_trylock_write(vma->vm_file->f_mapping);
-			KUNIT_EXPECT_TRUE(test, unlocked);
-			if (unlocked)
-				i_mmap_unlock_write(vma->vm_file->f_mapping);
-		}
-		if (vma->anon_vma) {
-			unlocked = anon_vma_trylock_write(vma->anon_vma);
-			KUNIT_EXPECT_TRUE(test, unlocked);
-			if (unlocked)
-				anon_vma_unlock_write(vma->anon_vma);
-		}
-	}
-	mmap_read_unlock(mm);
-}
-
 /* As fork() does: the child's anon_vma has the parent's root, and so its lock */
 static struct vm_area_struct *share_anon_vma(struct kunit *test,
 					     struct mm_struct *mm,
@@ -273,7 +248,7 @@ static void expect_registers(struct kunit *test, struct mm_struct *mm)
 
 	KUNIT_ASSERT_TRUE(test, mn_thread_join(thread));
 	expect_registered(test, registrant);
-	expect_unlocked(test, mm);
+	mn_expect_unlocked(test, mm);
 }
 
 /* The same lock through several VMAs, or through several anon_vmas of one VMA */
@@ -318,7 +293,7 @@ static void signal_halfway(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, registrant->ret, -EINTR);
 	KUNIT_EXPECT_FALSE(test, mm_has_notifiers(mm));
 	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
-	expect_unlocked(test, mm);
+	mn_expect_unlocked(test, mm);
 	expect_registers(test, mm);
 }
 
@@ -358,7 +333,7 @@ static void many_locks(struct kunit *test)
 	kunit_deactivate_static_stub(test, mm_all_locks_grow);
 	KUNIT_EXPECT_EQ(test, growths, 2);
 	KUNIT_EXPECT_FALSE(test, mm_has_notifiers(mm));
-	expect_unlocked(test, mm);
+	mn_expect_unlocked(test, mm);
 
 	/* whichever of them is held, a registration waits for it */
 	for (i = 0; i < ARRAY_SIZE(samples); i++) {
@@ -373,7 +348,7 @@ static void many_locks(struct kunit *test)
 		KUNIT_ASSERT_TRUE(test, mn_thread_join(thread));
 		expect_registered(test, registrant);
 	}
-	expect_unlocked(test, mm);
+	mn_expect_unlocked(test, mm);
 }
 
 /* ------------------------- many mms, many threads ------------------------- */
@@ -475,7 +450,7 @@ static void all_get_through(struct kunit *test)
 	for (i = 0; i < REGISTRANTS; i++)
 		KUNIT_EXPECT_EQ(test, listener[i]->releases, ROUNDS);
 	for (i = 0; i < MMS; i++)
-		expect_unlocked(test, many.mm[i]);
+		mn_expect_unlocked(test, many.mm[i]);
 }
 
 /* ------------------------------- callbacks -------------------------------- */
@@ -484,15 +459,6 @@ static void unregister_other(struct mn_listener *listener)
 {
 	listener->in_callback = NULL;
 	mmu_notifier_unregister(&listener->other->mn, listener->other->mm);
-}
-
-static void invalidate_locked_thread(void *data)
-{
-	struct mm_struct *mm = data;
-
-	mmap_read_lock(mm);
-	mn_invalidate(mm);
-	mmap_read_unlock(mm);
 }
 
 /* A callback may wait for the callbacks of another mm, and the other way round */
@@ -507,7 +473,7 @@ static void unregister_in_other_callback(struct kunit *test)
 		other = mn_listener_new(test, mm[!i]);
 		caller->in_callback = unregister_other;
 		caller->other = other;
-		invalidate_locked_thread(mm[i]);
+		mn_invalidate_thread(mm[i]);
 		KUNIT_EXPECT_EQ(test, caller->ends, 1);
 		KUNIT_EXPECT_EQ(test, other->releases, 1);
 		mn_invalidate(mm[!i]);
@@ -524,12 +490,12 @@ static void unregister_waits_in_other_callback(struct kunit *test)
 	struct mn_thread *sleeps, *waits;
 
 	other->gate = mn_gate_alloc(test);
-	sleeps = mn_thread_run(test, invalidate_locked_thread, elsewhere);
+	sleeps = mn_thread_run(test, mn_invalidate_thread, elsewhere);
 	KUNIT_EXPECT_TRUE(test, mn_gate_reached(other->gate));
 
 	caller->in_callback = unregister_other;
 	caller->other = other;
-	waits = mn_thread_run(test, invalidate_locked_thread, mm);
+	waits = mn_thread_run(test, mn_invalidate_thread, mm);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(waits));
 	KUNIT_EXPECT_EQ(test, caller->ends, 0);
 
