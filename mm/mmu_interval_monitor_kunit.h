@@ -21,7 +21,7 @@ struct mn_monitor {
 	struct mmu_interval_notifier interval;
 
 	/* what to do when called */
-	bool refuse;		/* ranges that can't block */
+	bool refuse;		/* ranges that may not block */
 	struct mn_gate *gate;
 
 	/* what happened */

@@ -3,9 +3,9 @@
  * KUnit tests for MMU notifiers: what interval subscriptions leave behind.
  *
  * An mm counts ranges in progress from its first interval subscription on, until a
- * work stops it some time after the last one has gone.  If counted ranges are then
- * still in progress, the last of them stops it.  The tests don't wait for the work:
- * they run it, or keep it from running.
+ * work stops that some time after the last one has gone.  If counted ranges are
+ * still in progress then, the end of the last one stops it.  The tests don't wait
+ * for the work: they run it, or keep it from running.
  *
  * Removals that have to wait for the tree to thaw are tested here too.
  */
@@ -59,7 +59,7 @@ static void expect_open(struct kunit *test, struct mm_struct *mm,
 	KUNIT_EXPECT_EQ(test, intervals_of(mm)->in_progress, in_progress);
 }
 
-/* Ranges are not counted, and nothing is left of those that were */
+/* Ranges are no longer counted, and no counted one is left */
 static void expect_closed(struct kunit *test, struct mm_struct *mm, bool armed)
 {
 	struct mmu_notifier_intervals *intervals = intervals_of(mm);
@@ -149,7 +149,7 @@ static void closes_after_the_last(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
 }
 
-/* The end of the last range that was counted closes */
+/* The end of the last counted range closes */
 static void closes_after_ranges(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
@@ -216,7 +216,7 @@ static void closes_beside_others(struct kunit *test)
 	expect_closed(test, mm, false);
 }
 
-/* The other way round: intervals need the static key as well */
+/* And vice versa: intervals need the static key as well */
 static void other_goes_first(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
@@ -401,7 +401,7 @@ static void remove_thread(void *data)
 	current->kunit_test = NULL;
 }
 
-/* A removal that waits for the tree to thaw is not made a second time */
+/* A removal that waits for the tree to thaw can't be repeated */
 static void removed_twice_while_frozen(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);

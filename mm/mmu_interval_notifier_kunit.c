@@ -94,7 +94,7 @@ static void insert_bad_length(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mon->calls, 0);
 }
 
-/* The largest that are allowed end at the last byte there is */
+/* The largest that are allowed end at the last address */
 static void insert_to_the_end(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
@@ -175,7 +175,7 @@ static void overlaps(struct kunit *test)
 	}
 }
 
-/* To the byte; and alone, as a neighbour that is hit would hide a wrong hit */
+/* Exact to the byte; alone, as a neighbour that is hit would hide a wrong hit */
 static void edges(struct kunit *test)
 {
 	static const struct {
@@ -517,7 +517,7 @@ static void many_come_and_go_in_range(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stayer->calls, 2);
 }
 
-/* ------------------------- ranges that can't block ------------------------ */
+/* ------------------------- ranges that may not block ---------------------- */
 
 static void nonblock(struct kunit *test)
 {
@@ -532,7 +532,7 @@ static void nonblock(struct kunit *test)
 	mn_expect_readable(test, mon);
 }
 
-/* A start that failed leaves no range in progress, whoever made it fail */
+/* A start that failed leaves no range in progress, whichever made it fail */
 static void nonblock_refused(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
@@ -687,11 +687,11 @@ static void isolated(struct kunit *test)
 struct stress {
 	struct mm_struct *mm;
 	struct mn_monitor *mirror;
-	unsigned int page;		/* its content, changed under lock */
+	unsigned int page;		/* its contents, changed under lock */
 	spinlock_t lock;
 	atomic_t filled;
 	atomic_t stale;			/* entries older than the page */
-	atomic_t early;			/* entries made inside a range */
+	atomic_t early;			/* entries set inside a range */
 	atomic_t late;			/* callbacks after removal */
 };
 

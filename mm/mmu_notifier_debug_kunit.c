@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * KUnit tests for CONFIG_DEBUG_MMU_NOTIFIER: every check is provoked, and must
- * report; what is right is done next to it, and must not.
+ * report; correct use of the same functions must not be reported.
  *
- * The reports come to the test instead of the kernel log, if it is its own thread
- * that causes them.
+ * The reports that the test's own thread causes come to the test instead of the
+ * kernel log.
  */
 
 #include <linux/mm.h>
@@ -112,8 +112,8 @@ static noinline void start_and_return(struct mm_struct *mm)
 }
 
 /*
- * Deep in the stack, so that the range lies below what comes next.  lockdep
- * would take it for a lock that was never released, as it is.
+ * Deep in the stack, so that the range lies below the frames that come next.
+ * lockdep would report it, rightly, as a lock that is never released.
  */
 static noinline void start_deep_and_return(struct mm_struct *mm)
 {
@@ -151,7 +151,7 @@ static void no_end_and_mm_freed(struct kunit *test)
 	mn_expect_reports(test, MMU_NOTIFIER_NOT_ENDED, 1);
 }
 
-/* More ranges than the table holds: it forgets, and accuses nobody */
+/* More ranges than the table holds: some are not tracked, none is reported */
 static void many_ranges(struct kunit *test)
 {
 	const unsigned int many = 3000;
@@ -160,7 +160,7 @@ static void many_ranges(struct kunit *test)
 	unsigned int i;
 
 	ranges = mn_test_alloc(test, many * sizeof(*ranges));
-	/* It could not hold so many locks. */
+	/* lockdep can't track so many held locks. */
 	lockdep_off();
 	for (i = 0; i < many; i++) {
 		mn_range_init(&ranges[i], mm);
@@ -356,7 +356,7 @@ static void unregister_in_callback(struct kunit *test)
 	mn_expect_no_report(test);
 }
 
-/* lockdep would complain as well: exit_mmap() takes mmap_lock */
+/* lockdep would complain, too: exit_mmap() takes mmap_lock */
 static void mmput_inside(struct mn_listener *listener)
 {
 	lockdep_off();
@@ -478,7 +478,7 @@ static void suppressed_range(struct kunit *test)
 	mn_expect_no_report(test);
 }
 
-/* A range that began with its hook on ends so, and the other way around */
+/* A range whose start was delivered is delivered at its end, and vice versa */
 static void suppressed_in_between(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);

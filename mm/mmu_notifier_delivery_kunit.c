@@ -135,7 +135,7 @@ static void ranges_in_threads(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, mn_gate_reached(gate));
 		reinit_completion(&gate->reached);
 	}
-	/* one sleeping callback keeps nobody else out */
+	/* one sleeping callback blocks no other */
 	KUNIT_EXPECT_EQ(test, slow->running, 4);
 	KUNIT_EXPECT_EQ(test, slow->active, 4);
 	KUNIT_EXPECT_EQ(test, quick->calls[END] + slow->calls[END], 0);
@@ -149,7 +149,7 @@ static void ranges_in_threads(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, quick->unpaired + slow->unpaired, 0);
 }
 
-/* ------------------------- ranges that can't block ------------------------ */
+/* ------------------------- ranges that may not block ---------------------- */
 
 static void nonblock(struct kunit *test)
 {

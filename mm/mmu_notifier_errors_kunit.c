@@ -4,9 +4,9 @@
  * never began.
  *
  * Drivers ignore errors, and tell from the fields of a subscription whether it
- * exists.  So a registration that fails must leave the subscription byte for byte
- * as it was, whatever its memory held before, and the mm unchanged; and ending a
- * subscription that does not exist must be reported and do nothing else.
+ * exists.  So a registration that fails must not change a byte of the subscription,
+ * whatever its memory held before, nor the mm; and ending a subscription that does
+ * not exist must be reported and do nothing else.
  *
  * Every function that registers is made to return every error that it can return,
  * and must then succeed with the same memory.
@@ -30,7 +30,7 @@
 
 /* ------------------------ memory for a subscription ----------------------- */
 
-/* What it may hold when a driver registers a subscription */
+/* What the memory may hold when a driver registers a subscription in it */
 enum memory {
 	ZEROED,		/* from kzalloc() */
 	GARBAGE,	/* from kmalloc(), or from the stack */
@@ -44,7 +44,7 @@ static const char * const memory_names[] = {
 	[USED]		= "used before",
 };
 
-/* A subscription of both kinds, what it was before, and what is done with it */
+/* A subscription of both kinds, a copy of it, and how to register it */
 struct attempt {
 	struct mn_listener listener;
 	struct mn_listener before;
@@ -54,13 +54,13 @@ struct attempt {
 	unsigned long length;
 	bool mmap_locked;	/* by the test */
 
-	/* of mmu_notifier_get() */
+	/* by mmu_notifier_get() */
 	unsigned int allocs;
 	unsigned int frees;
 	unsigned int freed_changed;
 };
 
-/* For callbacks that are not given it */
+/* For callbacks that do not get a pointer to it */
 static struct attempt *trying;
 
 static bool is_unchanged(const struct attempt *try)
@@ -120,7 +120,7 @@ static struct attempt *attempt_alloc(struct kunit *test, struct mm_struct *mm)
 	return try;
 }
 
-/* In an mm of its own, so that the mm under test is none the wiser */
+/* In another mm, so that the mm under test is not affected */
 static void use_and_end(struct kunit *test, struct mn_listener *listener)
 {
 	struct mm_struct *mm = mn_test_mm(test);
@@ -213,7 +213,7 @@ enum kind {
 static const struct way {
 	const char *name;
 	enum kind kind;
-	bool locked;		/* mmap_lock is the caller's */
+	bool locked;		/* the caller holds mmap_lock */
 	int (*begin)(struct attempt *try);
 	void (*end)(struct attempt *try);
 } ways[] = {
@@ -225,7 +225,7 @@ static const struct way {
 	{ "insert_locked", INSERTED, true, by_insert_locked, remove },
 };
 
-/* The next one of @kinds after @way, which is NULL at first and at last */
+/* The next way of @kinds after @way; NULL stands before the first, after the last */
 static const struct way *next_way(const struct way *way, enum kind kinds)
 {
 	for (way = way ? way + 1 : ways; way < ways + ARRAY_SIZE(ways); way++)
@@ -234,7 +234,7 @@ static const struct way *next_way(const struct way *way, enum kind kinds)
 	return NULL;
 }
 
-/* The kinds whose subscription is the one that @way begins */
+/* The kinds that use the same struct as @way */
 static enum kind same_memory(const struct way *way)
 {
 	return way->kind == INSERTED ? INSERTED : REGISTERED | GOT;
@@ -260,7 +260,7 @@ static const void *ops_of(const struct way *way, struct attempt *try)
 
 /* ---------------------------- what is expected ---------------------------- */
 
-/* What an mm knows of its subscriptions; without padding, as it is compared */
+/* The state of an mm's subscriptions; without padding, as it is compared */
 struct mm_state {
 	unsigned long count;
 	struct mmu_notifier_subscriptions *subs;
@@ -307,7 +307,7 @@ static void expect_failure(struct kunit *test, const struct way *way,
 	if (!try->mmap_locked)
 		mn_expect_unlocked(test, try->mm);
 
-	/* what was allocated has been freed, as it came */
+	/* what was allocated has been freed, unchanged */
 	KUNIT_EXPECT_EQ_MSG(test, try->frees, try->allocs, "%s", way->name);
 	KUNIT_EXPECT_EQ_MSG(test, try->freed_changed, 0, "%s", way->name);
 	if (!ret)
@@ -502,7 +502,7 @@ static void no_memory_for_a_list_of_locks(struct kunit *test)
 	expect_trouble(test, &no_memory_for_locks, true);
 }
 
-/* Taking all locks of a large address space takes long, so a signal stops it */
+/* Taking all locks of a large address space takes long, so a signal aborts it */
 static void signal_pending_before(struct kunit *test)
 {
 	expect_trouble(test, &signal_pending_already, false);
@@ -616,7 +616,7 @@ static void too_many_references(struct kunit *test)
 
 #ifdef CONFIG_DEBUG_MMU_NOTIFIER
 
-/* A subscription that is registered stays so, as it is */
+/* A subscription that is registered stays registered and unchanged */
 static void registered_already(struct kunit *test)
 {
 	struct mm_struct *mm = mm_with_vma(test);
@@ -655,7 +655,7 @@ static struct {
 
 static void register_inside(struct mn_listener *listener)
 {
-	/* To lockdep, what may take mmap_lock takes it. */
+	/* lockdep assumes that mmap_lock is taken, as it may be. */
 	lockdep_off();
 	expect_failure(inside.test, inside.way, trying, -EDEADLK,
 		       inside.memory);
@@ -729,7 +729,7 @@ static void key_is_given_back(struct kunit *test)
 
 /* ---------------------- ends of what is not registered -------------------- */
 
-/* Other subscribers in the mm, which must not notice */
+/* Other subscribers in the mm, which must not be affected */
 struct others {
 	struct mn_listener *listener;
 	struct mn_listener *interval;
@@ -885,7 +885,7 @@ static void expect_fields(struct kunit *test,
 
 /*
  * amdkfd also removes and inserts the same subscription again, and ignores errors.
- * After one the range still says that there is something to remove.
+ * After an error the range still looks as if there were something to remove.
  */
 static void inserted_again(struct kunit *test)
 {
@@ -895,7 +895,7 @@ static void inserted_again(struct kunit *test)
 	int count;
 
 	for (i = 0; i < ARRAY_SIZE(troubles); i++) {
-		/* the mm has its memory already */
+		/* this mm already has its struct mmu_notifier_subscriptions */
 		if (troubles[i]->first_only)
 			continue;
 		mm = mm_with_vma(test);

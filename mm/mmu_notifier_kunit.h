@@ -17,8 +17,8 @@
 #include <kunit/test.h>
 
 /*
- * Turns a deadlock into a failure; nothing that works takes a noticeable part
- * of it, on any machine.
+ * Turns a deadlock into a failure.  Much longer than anything that works takes,
+ * on any machine.
  */
 #define MN_DEADLOCK	(60 * HZ)
 

@@ -2,13 +2,13 @@
 /*
  * KUnit tests for MMU notifiers: the locks that a registration takes.
  *
- * A registration takes every lock of its mm, so it waits for as long as any range
- * in that mm takes.  But it must not delay registrations in other mms, and no two
- * may wait for each other: mms share files and, after fork(), anon_vmas, and each
- * finds them in an order of its own.
+ * A registration takes every lock of its mm, so it waits for every range in that
+ * mm.  But it must not delay registrations in other mms, and no two may wait for
+ * each other: mms share files and, after fork(), anon_vmas, and each mm has them in
+ * an order of its own.
  *
- * Deadlocks are rare even where they are possible, so lockdep watches: a test fails
- * if lockdep has complained meanwhile.
+ * Deadlocks are rare even where they are possible, so a test also fails if lockdep
+ * has complained meanwhile.
  */
 
 #include <linux/cpuhplock.h>
@@ -81,7 +81,7 @@ static void register_thread(void *data)
 	flush_signals(current);
 }
 
-/* It got through: the subscription is notified and can be unregistered */
+/* It has registered: the subscription is notified and can be unregistered */
 static void expect_registered(struct kunit *test, struct registrant *registrant)
 {
 	struct mn_listener *listener = registrant->listener;
@@ -99,7 +99,7 @@ static void expect_registered(struct kunit *test, struct registrant *registrant)
 struct holder {
 	struct file *file;
 	struct anon_vma *anon_vma;	/* if no file */
-	struct mm_struct *mm;		/* where a range is then in progress, if any */
+	struct mm_struct *mm;		/* where it invalidates under the lock, if any */
 	struct mn_gate *gate;
 	struct mn_thread *thread;
 };
@@ -297,7 +297,7 @@ static void signal_halfway(struct kunit *test)
 	expect_registers(test, mm);
 }
 
-/* So many that the list of them has to grow */
+/* So many that the list of locks has to grow */
 enum { MANY = 150 };
 
 static unsigned int growths;
@@ -461,7 +461,7 @@ static void unregister_other(struct mn_listener *listener)
 	mmu_notifier_unregister(&listener->other->mn, listener->other->mm);
 }
 
-/* A callback may wait for the callbacks of another mm, and the other way round */
+/* A callback may wait for the callbacks of another mm, and vice versa */
 static void unregister_in_other_callback(struct kunit *test)
 {
 	struct mm_struct *mm[2] = { mn_test_mm(test), mn_test_mm(test) };
@@ -526,7 +526,7 @@ static void register_locked_thread(void *data)
 /*
  * The first registration in the system turns the static key on, which it can't
  * while a CPU comes or goes.  If it holds mmap_lock, it waits for a while or until
- * a signal arrives, and gives up.  Without jump labels that takes no lock.
+ * a signal arrives, and gives up.  Without jump labels the key needs no lock.
  */
 static void expect_given_up(struct kunit *test, struct mm_struct *mm, int signal,
 			    int error)
@@ -561,7 +561,7 @@ static void hotplug_in_the_way(struct kunit *test)
 	struct mm_struct *mm = mn_test_mm(test);
 	unsigned long give_up = jiffies + MN_DEADLOCK;
 
-	/* mms of earlier tests may still have it on */
+	/* mms of earlier tests may still hold it on */
 	static_key_deferred_flush(&mmu_notifier_key);
 	while (static_key_enabled(&mmu_notifier_key.key) &&
 	       time_before(jiffies, give_up)) {

@@ -193,7 +193,7 @@ static void get_shares(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&mn_kept.frees), 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
 
-	/* a new one, not the old one back */
+	/* a new one, not the old one again */
 	sub = mn_kept_get(test, mm, &mn_kept_ops);
 	KUNIT_EXPECT_EQ(test, mn_kept.allocs, 2);
 	KUNIT_EXPECT_EQ(test, sub->calls[START], 0);
