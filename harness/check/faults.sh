@@ -159,6 +159,14 @@ parity_faults() {
 	finds parity '^BAD.*nonsense'
 	echo 'mm/memory.c:f nothing -> mm/memory.c:f : it never was there' >"$MOVED"
 	finds parity '^STALE.*nothing'
+	echo 'mm/memory.c -> mm/new.c : it never was there' >"$MOVED"
+	finds parity '^STALE.*new'
+	fault parity 'MISSING.*zap.*range_start' mm/memory.c \
+		's/\tmmu_notifier_invalidate_range_start\(&range\);\n//'
+	echo 'ptep_clear_young_notify -> ptep_age(vma, addr, pte) : it never was' >"$MOVED"
+	finds parity '^STALE.*ptep_age'
+	fault parity 'MISSING.*young.*ptep_clear_young_notify' mm/memory.c \
+		's/ptep_clear_young_notify/ptep_test_and_clear_young/'
 	: >"$MOVED"
 }
 

@@ -11,14 +11,17 @@
 #	PLACE	there, but under another condition or elsewhere in the function
 #	new	only in B
 #
-# and each entry of parity.moved that is malformed or excuses nothing one, too:
-# BAD or STALE.  An entry is
+# and each line of parity.moved that is malformed or excuses nothing one, too:
+# BAD or STALE.  A line is an entry or one of two rules:
 #
 #	FILE:FUNCTION CALL -> FILE:FUNCTION [CALL(ARGUMENTS)] : REASON
+#	FILE -> FILE : REASON
+#	CALL -> CALL(ARGUMENTS) : REASON
 #
-# and stands for all calls of that name in that function.  Where they went, the
-# same call has to be found with the same arguments, or CALL(ARGUMENTS) if the
-# entry says so.
+# An entry stands for all calls of that name in that function.  Where they went,
+# the same call has to be found with the same arguments, or CALL(ARGUMENTS) if the
+# entry says so.  What has no entry goes by the rules: a function may be in the
+# other file, under its own name, and a call may have become another one.
 
 # event_and_range NAME ARGS: two columns of the table
 function event_and_range(name, args,	i, c, depth, n, part, range) {
@@ -47,11 +50,27 @@ function verdict(v, where, name, args, note,	file) {
 		event_and_range(name, args), note == "" ? "" : "\t" note
 }
 
+# add_rule LEFT RIGHT: is it a rule?
+function add_rule(left, right) {
+	if (left ~ /^[^ :]+\.[ch]$/ && right ~ /^[^ :]+\.[ch]$/)
+		file_rule[left] = right
+	else if (left ~ /^[a-z_]+$/ && right ~ /^[a-z_]+\(.+\)$/)
+		call_rule[left] = call_rule[left] "\t" right
+	else
+		return 0
+	rules[left " -> " right]
+	return 1
+}
+
 function read_moved(	line, n, part, side) {
 	while ((getline line < moved) > 0) {
 		if (line ~ /^#/ || line ~ /^[ \t]*$/)
 			continue
 		n = split(line, side, / -> | : /)
+		if (n == 3 && side[3] != "" && add_rule(side[1], side[2])) {
+			reason[side[1] " -> " side[2]] = side[3]
+			continue
+		}
 		if (n != 3 || split(side[1], part, " ") != 2 ||
 		    side[2] !~ /^[^ :]+:[^ ]+( .+)?$/ || side[3] == "") {
 			verdict("BAD", "parity.moved:" line, "entry", "-")
@@ -68,14 +87,43 @@ function read_moved(	line, n, part, side) {
 	}
 }
 
-# excused I: does parity.moved name the row, and is what it names in B?
+# excused I: why the row may differ by its entry or by the rules, if what they
+# name is in B
 function excused(i,	key, want) {
 	key = where[i] "\t" name[i]
+	want = name[i] "(" args[i] ")"
 	if (!(key in entry))
-		return 0
+		return by_rules(i, want)
 	used[key] = 1
-	want = exact[key] != "" ? exact[key] : name[i] "(" args[i] ")"
-	return (target[key], want) in have
+	if (exact[key] != "")
+		want = exact[key]
+	if ((target[key], want) in have)
+		return target[key] " : " reason[key]
+}
+
+function by_rules(i, want,	file, there, n, call, c, rule) {
+	file = there = where[i]
+	sub(/:.*/, "", file)
+	if (file in file_rule) {
+		sub(/^[^:]*/, file_rule[file], there)
+		file = file " -> " file_rule[file]
+		if ((there, want) in have)
+			return apply(there, file)
+	}
+	n = split(substr(call_rule[name[i]], 2), call, "\t")
+	for (c = 1; c <= n; c++) {
+		if (!((there, call[c]) in have))
+			continue
+		rule = name[i] " -> " call[c]
+		if (there != where[i])
+			apply(there, file)
+		return apply(there, rule)
+	}
+}
+
+function apply(there, rule) {
+	used_rule[rule] = 1
+	return there " : " reason[rule]
 }
 
 BEGIN { read_moved() }
@@ -100,9 +148,8 @@ END {
 			verdict("same", where[i], name[i], args[i])
 		else if (kind[i] == ">")
 			verdict("new", where[i], name[i], args[i])
-		else if (excused(i))
-			verdict("moved", where[i], name[i], args[i],
-				target[key] " : " reason[key])
+		else if ((why = excused(i)) != "")
+			verdict("moved", where[i], name[i], args[i], why)
 		else if ((where[i], name[i], args[i]) in gained)
 			verdict("PLACE", where[i], name[i], args[i],
 				gained[where[i], name[i], args[i]])
@@ -115,6 +162,9 @@ END {
 	for (key in entry)
 		if (!(key in used))
 			verdict("STALE", "parity.moved:" entry[key], "entry", "-")
+	for (rule in rules)
+		if (!(rule in used_rule))
+			verdict("STALE", "parity.moved:" rule, "rule", "-")
 	bad = count["MISSING"] + count["DIFFERS"] + count["PLACE"] + \
 		count["STALE"] + count["BAD"]
 	printf "%d notifying calls: %d the same, %d moved, %d wrong; %d new\n",
