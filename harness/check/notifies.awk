@@ -40,8 +40,6 @@ BEGIN {
 		"kvm_(unmap|age|test_age)_gfn|kvm_(unmap|age|test_age)_gfn_range|" \
 		"(kvm_)?tdp_mmu_(unmap|age|test_age)_gfn(_range)?|" \
 		"__kvm_(unmap_gfn_range|age_gfn)|kvm_unmap_memslot|" \
-		"kvm_mn_(ops|range_(start|end)|release)|" \
-		"kvm_mn_(clear_flush_young|clear_young|test_young)|" \
 		"kvm_mmu_notifier_(invalidate_range_(start|end)|release)|" \
 		"kvm_mmu_notifier_(clear_flush_young|clear_young|test_young)|" \
 		"kvm_mmu_notifier_((un)?register|destroy|wait_for_hva)"

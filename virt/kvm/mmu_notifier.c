@@ -362,8 +362,9 @@ static void kvm_pfncaches_invalidate(struct kvm *kvm, unsigned long start,
  * Nothing below sleeps if the range is not blockable: the locks spin, and
  * the architecture keeps mmu_lock unless it is told that it may block.
  */
-static int kvm_mn_range_start(struct mmu_notifier *mn,
-			      const struct mmu_notifier_range *range)
+static int
+kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
+					const struct mmu_notifier_range *range)
 {
 	struct kvm *kvm = mn_to_kvm(mn);
 	const struct hva_walk walk = {
@@ -396,8 +397,9 @@ static int kvm_mn_range_start(struct mmu_notifier *mn,
 	return 0;
 }
 
-static void kvm_mn_range_end(struct mmu_notifier *mn,
-			     const struct mmu_notifier_range *range)
+static void
+kvm_mmu_notifier_invalidate_range_end(struct mmu_notifier *mn,
+				      const struct mmu_notifier_range *range)
 {
 	struct kvm *kvm = mn_to_kvm(mn);
 	bool last, awaited;
@@ -432,9 +434,10 @@ static void kvm_mn_range_end(struct mmu_notifier *mn,
  * The TLBs' young bits matter only to who asks for the flush.  clear_young()
  * doesn't, and a page that goes on being used from a TLB may look old.
  */
-static int kvm_mn_clear_flush_young(struct mmu_notifier *mn,
-				    struct mm_struct *mm,
-				    unsigned long start, unsigned long end)
+static int kvm_mmu_notifier_clear_flush_young(struct mmu_notifier *mn,
+					      struct mm_struct *mm,
+					      unsigned long start,
+					      unsigned long end)
 {
 	const struct hva_walk walk = {
 		.start		= start,
@@ -447,8 +450,9 @@ static int kvm_mn_clear_flush_young(struct mmu_notifier *mn,
 	return kvm_walk_hva_range(mn_to_kvm(mn), &walk).ret;
 }
 
-static int kvm_mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
-			      unsigned long start, unsigned long end)
+static int kvm_mmu_notifier_clear_young(struct mmu_notifier *mn,
+					struct mm_struct *mm,
+					unsigned long start, unsigned long end)
 {
 	const struct hva_walk walk = {
 		.start		= start,
@@ -460,8 +464,9 @@ static int kvm_mn_clear_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	return kvm_walk_hva_range(mn_to_kvm(mn), &walk).ret;
 }
 
-static int kvm_mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
-			     unsigned long address)
+static int kvm_mmu_notifier_test_young(struct mmu_notifier *mn,
+				       struct mm_struct *mm,
+				       unsigned long address)
 {
 	const struct hva_walk walk = {
 		.start		= address,
@@ -473,7 +478,8 @@ static int kvm_mn_test_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	return kvm_walk_hva_range(mn_to_kvm(mn), &walk).ret;
 }
 
-static void kvm_mn_release(struct mmu_notifier *mn, struct mm_struct *mm)
+static void kvm_mmu_notifier_release(struct mmu_notifier *mn,
+				     struct mm_struct *mm)
 {
 	struct kvm *kvm = mn_to_kvm(mn);
 	int idx;
@@ -491,13 +497,13 @@ static void kvm_mn_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	srcu_read_unlock(&kvm->srcu, idx);
 }
 
-static const struct mmu_notifier_ops kvm_mn_ops = {
-	.invalidate_range_start	= kvm_mn_range_start,
-	.invalidate_range_end	= kvm_mn_range_end,
-	.clear_flush_young	= kvm_mn_clear_flush_young,
-	.clear_young		= kvm_mn_clear_young,
-	.test_young		= kvm_mn_test_young,
-	.release		= kvm_mn_release,
+static const struct mmu_notifier_ops kvm_mmu_notifier_ops = {
+	.invalidate_range_start	= kvm_mmu_notifier_invalidate_range_start,
+	.invalidate_range_end	= kvm_mmu_notifier_invalidate_range_end,
+	.clear_flush_young	= kvm_mmu_notifier_clear_flush_young,
+	.clear_young		= kvm_mmu_notifier_clear_young,
+	.test_young		= kvm_mmu_notifier_test_young,
+	.release		= kvm_mmu_notifier_release,
 };
 
 /* Comes first: what cleans up after a VM that failed may publish memslots. */
@@ -510,7 +516,7 @@ void kvm_mmu_notifier_init(struct kvm *kvm)
 
 int kvm_mmu_notifier_register(struct kvm *kvm)
 {
-	kvm->mmu_notifier.ops = &kvm_mn_ops;
+	kvm->mmu_notifier.ops = &kvm_mmu_notifier_ops;
 	return mmu_notifier_register(&kvm->mmu_notifier, kvm->mm);
 }
 
@@ -543,7 +549,7 @@ void kvm_mmu_notifier_destroy(struct kvm *kvm)
  * @slots: its new memslots
  *
  * Waits until no host range is between start and end, for the sake of
- * kvm_mn_range_end().  Starts that come meanwhile go first.
+ * kvm_mmu_notifier_invalidate_range_end().  Starts that come meanwhile go first.
  */
 void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 				       struct kvm_memslots *slots)

@@ -14,16 +14,16 @@
  *
  * What stands for what:
  *
- *	Invalidation	kvm_mn_range_start(), the page tables change,
- *			kvm_mn_range_end(); the other callers of begin and end
- *			do part of it
+ *	Invalidation	kvm_mmu_notifier_invalidate_range_start(), the page
+ *			tables change, kvm_mmu_notifier_invalidate_range_end();
+ *			the other callers of begin and end do part of it
  *	range_began	range_began(), under mn_lock
  *	pfncaches	kvm_pfncaches_invalidate(), must_invalidate()
  *	invalidate_begin kvm_mmu_invalidate_begin(), ..._range_add(), and
  *			kvm_unmap_gfn_range() with the flush
  *	invalidate_end	kvm_mmu_invalidate_end()
- *	range_ended	the rest of kvm_mn_range_end(): range_ended(),
- *			waitqueue_active(), wake_up_all()
+ *	range_ended	the rest of kvm_mmu_notifier_invalidate_range_end():
+ *			range_ended(), waitqueue_active(), wake_up_all()
  *	LockedFault	kvm_faultin_pfn(), is_page_fault_stale():
  *			mmu_invalidate_sample(), mmu_invalidate_retry_gfn()
  *	PageFault	a fault that maps under a lock of the page only, which
@@ -32,7 +32,7 @@
  *	Refresh		one turn of the loop in hva_to_pfn_retry()
  *	wait_for_hva	kvm_mmu_notifier_wait_for_hva(), hva_is_covered(); no
  *			signal comes
- *	Release		kvm_mn_release(), then exit_mmap()
+ *	Release		kvm_mmu_notifier_release(), then exit_mmap()
  *
  * Memory: a store waits in its writer's buffer until the process Memory puts it
  * into memory, in any order.  smp_wmb() and unlocking wait until the buffer is
