@@ -34,10 +34,9 @@ BEGIN {
 		"mmu_invalidate_(in_progress|seq|range_start|range_end)|" \
 		"(__)?mmu_invalidate_(running|sample|ended_since|covers|" \
 		"range_is_empty)|set_invalidate_range|" \
-		"kvm_pfncaches_invalidate|" \
 		"gfn_to_pfn_cache_invalidate_start|" \
 		"kvm_mmu_(gmem|attributes)_(begin|end)|" \
-		"kvm_(unmap|age|test_age)_gfn|kvm_(unmap|age|test_age)_gfn_range|" \
+		"kvm_(unmap|age|test_age)_gfn(_range)?|kvm_mmu_unmap_gfn_range|" \
 		"(kvm_)?tdp_mmu_(unmap|age|test_age)_gfn(_range)?|" \
 		"__kvm_(unmap_gfn_range|age_gfn)|kvm_unmap_memslot|" \
 		"kvm_mmu_notifier_(invalidate_range_(start|end)|release)|" \

@@ -9,16 +9,6 @@ position p;
 + #include "mmu_notifier.h"
 
 // expect 1
-@flush@
-position p;
-@@
-- static void kvm_flush_shadow_all@p(struct kvm *kvm)
-+ void kvm_flush_shadow_all(struct kvm *kvm)
-  {
-  ...
-  }
-
-// expect 1
 @setup@
 position p;
 @@
@@ -30,12 +20,16 @@ position p;
   ...
   }
 
+// With an MMU notifier, unregistering it does that.
 // expect 1
 @detach@
 position p;
 @@
-+ kvm_mmu_notifier_destroy(kvm);
 - kvm_flush_shadow_all@p(kvm);
++ if (IS_ENABLED(CONFIG_KVM_GENERIC_MMU_NOTIFIER))
++ 	kvm_mmu_notifier_destroy(kvm);
++ else
++ 	kvm_flush_shadow_all(kvm);
   kvm_arch_destroy_vm(kvm);
 
 // expect 1

@@ -32,14 +32,6 @@ static struct kvm *mn_to_kvm(struct mmu_notifier *mn)
 
 /* --- host ranges in progress ---------------------------------------------- */
 
-/* Whether the page of @hva is touched: bounds need not be those of pages. */
-static bool hva_in_range(const struct kvm_mn_range *range, unsigned long hva)
-{
-	unsigned long page = PAGE_ALIGN_DOWN(hva);
-
-	return page < range->end && page + PAGE_SIZE > range->start;
-}
-
 static void range_began(struct kvm *kvm, unsigned long start, unsigned long end)
 {
 	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
@@ -93,9 +85,11 @@ static bool hva_is_covered(struct kvm *kvm, unsigned long hva)
 
 	spin_lock(&kvm->mn_lock);
 	for_each_set_bit(i, &ranges->used, BITS_PER_LONG)
-		covered |= hva_in_range(&ranges->range[i], hva);
+		covered |= hva_page_in_range(hva, ranges->range[i].start,
+					     ranges->range[i].end);
 	if (ranges->nr_others)
-		covered |= hva_in_range(&ranges->others, hva);
+		covered |= hva_page_in_range(hva, ranges->others.start,
+					     ranges->others.end);
 	spin_unlock(&kvm->mn_lock);
 
 	return covered;
@@ -316,48 +310,6 @@ kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 	return walked;
 }
 
-#ifdef CONFIG_HAVE_KVM_PFNCACHE
-static bool must_invalidate(const struct gfn_to_pfn_cache *gpc,
-			    unsigned long start, unsigned long end)
-{
-	const struct kvm_mn_range range = { start, end };
-
-	/* A cache is never larger than a page, and never crosses one. */
-	return hva_in_range(&range, gpc->uhva) && (gpc->valid || !gpc->stale);
-}
-
-static void kvm_pfncaches_invalidate(struct kvm *kvm, unsigned long start,
-				     unsigned long end)
-{
-	struct gfn_to_pfn_cache *gpc;
-	bool must;
-
-	spin_lock(&kvm->gpc_lock);
-	list_for_each_entry(gpc, &kvm->gpc_list, list) {
-		/* vCPUs use a cache with its lock held: don't stop them idly. */
-		read_lock_irq(&gpc->lock);
-		must = must_invalidate(gpc, start, end);
-		read_unlock_irq(&gpc->lock);
-		if (!must)
-			continue;
-
-		/* Another refresh may have come in between. */
-		write_lock_irq(&gpc->lock);
-		if (must_invalidate(gpc, start, end)) {
-			gpc->valid = false;
-			gpc->stale = true;
-		}
-		write_unlock_irq(&gpc->lock);
-	}
-	spin_unlock(&kvm->gpc_lock);
-}
-#else
-static void kvm_pfncaches_invalidate(struct kvm *kvm, unsigned long start,
-				     unsigned long end)
-{
-}
-#endif /* CONFIG_HAVE_KVM_PFNCACHE */
-
 /*
  * Nothing below sleeps if the range is not blockable: the locks spin, and
  * the architecture keeps mmu_lock unless it is told that it may block.
@@ -388,7 +340,7 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 	spin_unlock(&kvm->mn_lock);
 
 	/* In front of mmu_lock, so that the caches' locks don't nest in it. */
-	kvm_pfncaches_invalidate(kvm, range->start, range->end);
+	gfn_to_pfn_cache_invalidate_start(kvm, range->start, range->end);
 
 	/* This is slow on x86 with encrypted guests: not under mmu_lock. */
 	if (kvm_walk_hva_range(kvm, &walk).guest_memory)
@@ -489,11 +441,12 @@ static void kvm_mmu_notifier_release(struct mmu_notifier *mn,
 	 * it has cleared ->stale; nobody else will tell it of what follows.
 	 */
 	WRITE_ONCE(kvm->mn_ranges.released, true);
-	kvm_pfncaches_invalidate(kvm, 0, ULONG_MAX);
+	gfn_to_pfn_cache_invalidate_start(kvm, 0, ULONG_MAX);
 	wake_up_all(&kvm->mn_hva_wait);
 
 	idx = srcu_read_lock(&kvm->srcu);
-	kvm_flush_shadow_all(kvm);
+	kvm_arch_flush_shadow_all(kvm);
+	kvm_arch_guest_memory_reclaimed(kvm);
 	srcu_read_unlock(&kvm->srcu, idx);
 }
 

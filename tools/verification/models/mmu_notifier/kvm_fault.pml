@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * KVM: page faults and pfn caches against invalidations, on processors that
- * reorder.  virt/kvm/mmu_notifier.c, virt/kvm/mmu_notifier.h, virt/kvm/pfncache.c,
+ * reorder.  virt/kvm/mmu_notifier.c, virt/kvm/pfncache.c,
  * include/linux/kvm_mmu_notifier.h.
  *
  * Two invalidations, of which the first covers the page in question and the
@@ -18,7 +18,7 @@
  *			tables change, kvm_mmu_notifier_invalidate_range_end();
  *			the other callers of begin and end do part of it
  *	range_began	range_began(), under mn_lock
- *	pfncaches	kvm_pfncaches_invalidate(), must_invalidate()
+ *	pfncaches	gfn_to_pfn_cache_invalidate_start(), must_invalidate()
  *	invalidate_begin kvm_mmu_invalidate_begin(), ..._range_add(), and
  *			kvm_unmap_gfn_range() with the flush
  *	invalidate_end	kvm_mmu_invalidate_end()
