@@ -36,9 +36,9 @@ BEGIN {
 		"range_is_empty)|set_invalidate_range|" \
 		"gfn_to_pfn_cache_invalidate_start|" \
 		"kvm_mmu_(gmem|attributes)_(begin|end)|" \
-		"kvm_(unmap|age|test_age)_gfn(_range)?|kvm_mmu_unmap_gfn_range|" \
-		"(kvm_)?tdp_mmu_(unmap|age|test_age)_gfn(_range)?|" \
-		"__kvm_(unmap_gfn_range|age_gfn)|kvm_unmap_memslot|" \
+		"kvm_(tdp_mmu_)?(unmap|age|test_age)_gfn(_range)?|" \
+		"kvm_mmu_unmap_gfn_range|__kvm_unmap_gfn_range|" \
+		"kvm_unmap_memslot|" \
 		"kvm_mmu_notifier_(invalidate_range_(start|end)|release)|" \
 		"kvm_mmu_notifier_(clear_flush_young|clear_young|test_young)|" \
 		"kvm_mmu_notifier_((un)?register|destroy|wait_for_hva)"
