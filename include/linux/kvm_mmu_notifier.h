@@ -2,7 +2,10 @@
 #ifndef __LINUX_KVM_MMU_NOTIFIER_H
 #define __LINUX_KVM_MMU_NOTIFIER_H
 
-#include <linux/kvm_host.h>
+#ifndef __KVM_HOST_H
+#error "Include <linux/kvm_host.h>, which includes this behind struct kvm"
+#endif
+
 #include <linux/mmu_notifier_debug.h>
 
 #ifdef CONFIG_KVM_GENERIC_MMU_NOTIFIER
