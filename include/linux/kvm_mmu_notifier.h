@@ -53,10 +53,10 @@ enum kvm_gfn_range_filter {
  * struct kvm_gfn_range - guest memory that a handler is to act upon
  * @slot: the memslot, which holds all of the range
  * @start: the first gfn
- * @end: the gfn behind the last
+ * @end: the end gfn, exclusive
  * @arg: what the change is about
  * @attr_filter: which mappings are meant
- * @may_block: the handler may drop mmu_lock and sleep
+ * @may_block: the handler may release mmu_lock and sleep
  */
 struct kvm_gfn_range {
 	struct kvm_memory_slot *slot;
@@ -115,7 +115,7 @@ static inline bool mmu_invalidate_range_is_empty(struct kvm *kvm)
 }
 
 /**
- * mmu_invalidate_running() - is any guest memory being invalidated?
+ * mmu_invalidate_running() - check whether guest memory is being invalidated
  * @kvm: the VM, whose mmu_lock the caller holds
  *
  * For mappings made on the side, without a sequence number of their own.
@@ -149,7 +149,7 @@ static inline unsigned long mmu_invalidate_sample(struct kvm *kvm)
 }
 
 /**
- * mmu_invalidate_retry() - may the pfn that was looked up be stale?
+ * mmu_invalidate_retry() - check whether a looked-up pfn may be stale
  * @kvm: the VM
  * @mmu_seq: what mmu_invalidate_sample() returned before the lookup
  *
@@ -163,16 +163,16 @@ static inline int mmu_invalidate_retry(struct kvm *kvm, unsigned long mmu_seq)
 	if (__mmu_invalidate_running(kvm))
 		return 1;
 	/*
-	 * Pairs with the smp_wmb() in kvm_mmu_invalidate_end(): who doesn't
-	 * see an invalidation in progress any more sees its sequence number.
-	 * mmu_lock would do as well, but not every caller holds it.
+	 * Pairs with the smp_wmb() in kvm_mmu_invalidate_end(): a reader that
+	 * doesn't see an invalidation in progress any more sees its sequence
+	 * number.  mmu_lock would do as well, but not every caller holds it.
 	 */
 	smp_rmb();
 	return mmu_invalidate_ended_since(kvm, mmu_seq);
 }
 
 /**
- * mmu_invalidate_retry_gfn() - may the pfn looked up for a gfn be stale?
+ * mmu_invalidate_retry_gfn() - check whether the pfn of a gfn may be stale
  * @kvm: the VM, whose mmu_lock the caller holds
  * @mmu_seq: what mmu_invalidate_sample() returned before the lookup
  * @gfn: the guest frame
@@ -185,7 +185,7 @@ static inline int mmu_invalidate_retry(struct kvm *kvm, unsigned long mmu_seq)
 static inline int mmu_invalidate_retry_gfn(struct kvm *kvm,
 					   unsigned long mmu_seq, gfn_t gfn)
 {
-	/* An empty range is that of somebody who dropped mmu_lock too early. */
+	/* The range is empty if mmu_lock was released before range_add. */
 	if (mmu_invalidate_running(kvm) &&
 	    (WARN_ON_ONCE(mmu_invalidate_range_is_empty(kvm)) ||
 	     mmu_invalidate_covers(kvm, gfn)))
@@ -195,16 +195,14 @@ static inline int mmu_invalidate_retry_gfn(struct kvm *kvm,
 }
 
 /**
- * mmu_invalidate_retry_gfn_unsafe() - guess what mmu_invalidate_retry_gfn()
- * will say
+ * mmu_invalidate_retry_gfn_unsafe() - guess whether the pfn may be stale
  * @kvm: the VM
  * @mmu_seq: what mmu_invalidate_sample() returned
  * @gfn: the guest frame
  *
- * Takes no lock and errs both ways, at worst by a range that is out of date or
- * seen by halves: it saves a fault the way to mmu_lock that it would make in
- * vain, and never stands in for the check under it.  A caller that loops comes
- * to see the end of what it waits for.
+ * Takes no lock and errs both ways, as the range may be out of date or torn.
+ * It avoids a pointless trip to mmu_lock, and never replaces the check under
+ * it.  A caller that loops sees the end of what it waits for.
  *
  * Return: whether the fault had better start over right away.
  */

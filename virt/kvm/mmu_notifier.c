@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM's side of the MMU notifier: what happens in the mm of the VMM is turned
- * into what has to happen to guest memory.
+ * KVM's MMU notifier: turn what happens to the mm of the VMM into what has to
+ * happen to guest memory.
  *
  * Host addresses become guest frames by way of the memslots; most of what a VMM
  * does to its mm touches no memslot, and then mmu_lock isn't taken.  Attribute
@@ -30,8 +30,6 @@ static struct kvm *mn_to_kvm(struct mmu_notifier *mn)
 	return container_of(mn, struct kvm, mmu_notifier);
 }
 
-/* --- host ranges in progress ---------------------------------------------- */
-
 static void range_began(struct kvm *kvm, unsigned long start, unsigned long end)
 {
 	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
@@ -39,7 +37,7 @@ static void range_began(struct kvm *kvm, unsigned long start, unsigned long end)
 	unsigned int i;
 
 	lockdep_assert_held(&kvm->mn_lock);
-	/* Read without the lock by who waits for it to become 0. */
+	/* Those that wait for 0 read it without the lock. */
 	WRITE_ONCE(ranges->nr, ranges->nr + 1);
 
 	if (ranges->used != ~0UL) {
@@ -55,7 +53,7 @@ static void range_began(struct kvm *kvm, unsigned long start, unsigned long end)
 	others->end = max(others->end, end);
 }
 
-/* Two ranges with the same bounds may stand for one another. */
+/* Ranges with the same bounds are interchangeable. */
 static void range_ended(struct kvm *kvm, unsigned long start, unsigned long end)
 {
 	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
@@ -76,7 +74,7 @@ static void range_ended(struct kvm *kvm, unsigned long start, unsigned long end)
 		ranges->nr_others--;
 }
 
-/* False is certain; true may be too much if there are very many ranges. */
+/* False is certain; with very many ranges it may be true spuriously. */
 static bool hva_is_covered(struct kvm *kvm, unsigned long hva)
 {
 	const struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
@@ -119,9 +117,7 @@ int kvm_mmu_notifier_wait_for_hva(struct kvm *kvm, unsigned long hva)
 	return READ_ONCE(*released) ? -ESRCH : 0;
 }
 
-/* --- guest memory being invalidated --------------------------------------- */
-
-/* Guessed at without mmu_lock by mmu_invalidate_retry_gfn_unsafe(). */
+/* Read without mmu_lock by mmu_invalidate_retry_gfn_unsafe(). */
 static void set_invalidate_range(struct kvm *kvm, gfn_t start, gfn_t end)
 {
 	WRITE_ONCE(kvm->mmu_invalidate_range_start, start);
@@ -133,7 +129,7 @@ static void set_invalidate_range(struct kvm *kvm, gfn_t start, gfn_t end)
  * @kvm: the VM, whose mmu_lock is held for write
  *
  * The range is supplied by kvm_mmu_invalidate_range_add(), before mmu_lock is
- * dropped.  Invalidations nest and overlap.
+ * released.  Invalidations nest and overlap.
  */
 void kvm_mmu_invalidate_begin(struct kvm *kvm)
 {
@@ -146,10 +142,10 @@ void kvm_mmu_invalidate_begin(struct kvm *kvm)
 }
 
 /**
- * kvm_mmu_invalidate_range_add() - tell what is being invalidated
+ * kvm_mmu_invalidate_range_add() - add to the range that is being invalidated
  * @kvm: the VM, whose mmu_lock is held for write
  * @start: the first gfn
- * @end: the gfn behind the last
+ * @end: the end gfn, exclusive
  *
  * The ranges of all invalidations in progress are kept as the one range that
  * holds them all, until the last of them ends.  It is rare that more than one
@@ -165,7 +161,7 @@ void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end)
 }
 
 /**
- * kvm_mmu_invalidate_end() - the guest memory may be mapped again
+ * kvm_mmu_invalidate_end() - let guest memory be mapped again
  * @kvm: the VM, whose mmu_lock is held for write
  */
 void kvm_mmu_invalidate_end(struct kvm *kvm)
@@ -177,8 +173,8 @@ void kvm_mmu_invalidate_end(struct kvm *kvm)
 
 	WRITE_ONCE(kvm->mmu_invalidate_seq, kvm->mmu_invalidate_seq + 1);
 	/*
-	 * Pairs with the smp_rmb() in mmu_invalidate_retry(), for those who
-	 * call it under a lock of their own.
+	 * Pairs with the smp_rmb() in mmu_invalidate_retry(), for callers that
+	 * hold a lock of their own instead of mmu_lock.
 	 */
 	smp_wmb();
 	WRITE_ONCE(kvm->mmu_invalidate_in_progress,
@@ -186,7 +182,7 @@ void kvm_mmu_invalidate_end(struct kvm *kvm)
 	KVM_BUG_ON(kvm->mmu_invalidate_in_progress < 0, kvm);
 }
 
-/* Before mmu_lock is dropped, for what was unmapped or aged under it. */
+/* Called with mmu_lock still held, for what was unmapped or aged under it. */
 static void flush_if(struct kvm *kvm, bool needed)
 {
 	if (needed && !mmu_notifier_suppressed("flush"))
@@ -369,8 +365,8 @@ kvm_mmu_notifier_invalidate_range_end(struct mmu_notifier *mn,
 	range_ended(kvm, range->start, range->end);
 	last = !kvm->mn_ranges.nr;
 	/*
-	 * Needs no barrier: who has found the range running has queued before,
-	 * and has had mn_lock in between.
+	 * Needs no barrier: a waiter that found the range running had queued
+	 * itself, and then taken mn_lock to look.
 	 */
 	awaited = waitqueue_active(&kvm->mn_hva_wait);
 	spin_unlock(&kvm->mn_lock);
@@ -383,8 +379,8 @@ kvm_mmu_notifier_invalidate_range_end(struct mmu_notifier *mn,
 }
 
 /*
- * The TLBs' young bits matter only to who asks for the flush.  clear_young()
- * doesn't, and a page that goes on being used from a TLB may look old.
+ * Only clear_flush_young() flushes TLBs.  After clear_young(), a page that goes
+ * on being used from a TLB may look old.
  */
 static int kvm_mmu_notifier_clear_flush_young(struct mmu_notifier *mn,
 					      struct mm_struct *mm,
@@ -437,8 +433,8 @@ static void kvm_mmu_notifier_release(struct mmu_notifier *mn,
 	int idx;
 
 	/*
-	 * For the pfn caches.  A refresh either sees it or is found below, once
-	 * it has cleared ->stale; nobody else will tell it of what follows.
+	 * For the pfn caches.  A refresh either sees it or is invalidated below,
+	 * after it has cleared ->stale; nothing notifies it of what follows.
 	 */
 	WRITE_ONCE(kvm->mn_ranges.released, true);
 	gfn_to_pfn_cache_invalidate_start(kvm, 0, ULONG_MAX);
@@ -459,7 +455,7 @@ static const struct mmu_notifier_ops kvm_mmu_notifier_ops = {
 	.release		= kvm_mmu_notifier_release,
 };
 
-/* Comes first: what cleans up after a VM that failed may publish memslots. */
+/* Called first: the cleanup of a VM that failed may publish memslots. */
 void kvm_mmu_notifier_init(struct kvm *kvm)
 {
 	spin_lock_init(&kvm->mn_lock);
@@ -478,7 +474,7 @@ void kvm_mmu_notifier_unregister(struct kvm *kvm)
 	mmu_notifier_unregister(&kvm->mmu_notifier, kvm->mm);
 }
 
-/* The last user of the VM is gone: its sptes go, by release(). */
+/* The last user of the VM is gone: release() drops its sptes. */
 void kvm_mmu_notifier_destroy(struct kvm *kvm)
 {
 	kvm_mmu_notifier_unregister(kvm);
@@ -502,7 +498,8 @@ void kvm_mmu_notifier_destroy(struct kvm *kvm)
  * @slots: its new memslots
  *
  * Waits until no host range is between start and end, for the sake of
- * kvm_mmu_notifier_invalidate_range_end().  Starts that come meanwhile go first.
+ * kvm_mmu_notifier_invalidate_range_end().  Starts that come meanwhile go
+ * first.
  */
 void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 				       struct kvm_memslots *slots)
@@ -527,7 +524,7 @@ static bool gfn_range_has_memslot(struct kvm *kvm, gfn_t start, gfn_t end)
 	struct kvm_memslot_iter iter;
 	int i;
 
-	/* What is true for begin is true for end: the memslots are the same. */
+	/* The answer is the same for begin and end, as the memslots are. */
 	lockdep_assert_held(&kvm->slots_lock);
 
 	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++)
@@ -575,7 +572,7 @@ static bool attributes_unmap(struct kvm *kvm, struct kvm_gfn_range *range)
 	return kvm_arch_pre_set_memory_attributes(kvm, range);
 }
 
-/* In front of a change of attributes: no fault may use the old ones any more. */
+/* Called before attributes change: no fault may use the old ones any more. */
 void kvm_mmu_attributes_begin(struct kvm *kvm, gfn_t start, gfn_t end,
 			      unsigned long attributes)
 {
@@ -638,8 +635,8 @@ static bool gmem_range_is_bound(struct xarray *bindings, pgoff_t start,
 }
 
 /*
- * The pages [@start, @end) of a guest_memfd file go.  The caller keeps the
- * file's bindings from changing until the end.
+ * Called before the guest loses the pages [@start, @end) of a guest_memfd file.
+ * The caller keeps the file's bindings from changing until the end.
  */
 void kvm_mmu_gmem_begin(struct kvm *kvm, struct xarray *bindings,
 			pgoff_t start, pgoff_t end)

@@ -41,7 +41,7 @@ position p;
   {
   ...
 - return false@p;
-+ /* Only now, with mmu_lock held, is the answer the last word. */
++ /* Only now, with mmu_lock held, is the answer final. */
 + return fault->slot &&
 +        mmu_invalidate_retry_gfn(vcpu->kvm, fault->mmu_seq, fault->gfn);
   }
