@@ -11,6 +11,7 @@
 #	faults		the checks below can fail, but for those that compile
 #	base		the base has nothing left of MMU notifiers
 #	parity		what notified in the pristine kernel still does, alike
+#	hooks		the documentation lists every hook, and tests that exist
 #	checkpatch	every patch passes checkpatch --strict
 #	kernel-doc	the new files are documented soundly
 #	consumers	the drivers that subscribe compile unmodified
@@ -23,7 +24,7 @@
 
 # Those of the project itself, and those of the tree that it makes
 harness_checks='layout cocci rules front-door'
-checks="$harness_checks faults base parity checkpatch kernel-doc consumers warnings"
+checks="$harness_checks faults base parity hooks checkpatch kernel-doc consumers warnings"
 here=$top/harness/check
 passed=$build/check/passed
 
@@ -60,7 +61,7 @@ run() {
 	case $1 in
 	base)	"$here/base.sh" "$linux" base ;;
 	parity)	"$here/parity.sh" "$linux" pristine series ;;
-	checkpatch|kernel-doc|warnings) "$here/$1.sh" "$linux" ;;
+	hooks|checkpatch|kernel-doc|warnings) "$here/$1.sh" "$linux" ;;
 	*)	"$here/$1.sh" ;;
 	esac
 }

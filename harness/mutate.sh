@@ -7,7 +7,8 @@
 #
 # Prints a line for each hook: "ok HOOK caught by TEST, N s", or "FAIL HOOK
 # REASON"; one that harness/mutate.known names is "SKIP HOOK REASON".  The table
-# is left in $build/mutate.rst.
+# of hooks in the documentation is left in $build/mutate.rst, with what this run
+# has found.
 #
 # A kernel that dies of the silence of a hook, or complains of it, has noticed, too.
 # The machine is booted again then and goes on behind that hook.  If other hooks
@@ -21,6 +22,7 @@ pattern=${1:-}
 known=$top/harness/mutate.known
 results=$build/mutate.results
 table=$build/mutate.rst
+document=$top/Documentation/mm/mmu_notifier_hooks.rst
 log=$logs/mutate.log
 notes=$build/mutate-notes
 
@@ -109,23 +111,36 @@ report() {
 	return $status
 }
 
-# tabulate: the same for the documentation.  The numbers of lines go: they change
-# with every release.
+# tabulate: the table of hooks in the documentation, with what this run has found
+# in its last column.  Of two hooks with one name the first line is the first row.
 tabulate() {
-	local bar
-	bar=$(printf "=%.0s" {1..60})
-	{
-		echo "$bar ${bar:0:38}"
-		printf '%-60s %s\n' 'Hook or step' 'Caught by'
-		echo "$bar ${bar:0:38}"
-		awk '$1 ~ /:/ {
-			split($1, part, ":")
-			by = $2 != "PASS" ? "-" : $3 == "kernel:" ? "the kernel" : $3
-			what = part[1] == "kvm" ? "KVM" : part[1] "()"
-			printf "%-60s %s\n", what " " part[2], by
-		}' "$results" | LC_ALL=C sort -f
-		echo "$bar ${bar:0:38}"
-	} >"$table"
+	sort -t : -k 1,2 -k 3n "$results" | awk -v document="$document" '
+	$1 ~ /:/ {
+		split($1, part, ":")
+		hook = part[1] == "kvm" ? "KVM" : part[1] "()"
+		sub(/^arch_invalidate_/, "", part[2])
+		test = $2 != "PASS" ? "none" : $3 == "kernel:" ? "kernel" : $3
+		sub(/^(kvm|(mn|young)\.[a-z_]*)\./, "", test)
+		tests[hook, part[2]] = tests[hook, part[2]] test " "
+	}
+	END {
+		while ((getline line <document) > 0) {
+			if (line ~ /^=+ =+ =+ =+$/)
+				bars++
+			else if (!bars)
+				continue
+			split(line, field, / +/)
+			hook = field[1] SUBSEP field[2]
+			if (bars == 2 && (at = index(tests[hook], " "))) {
+				test = substr(tests[hook], 1, at - 1)
+				tests[hook] = substr(tests[hook], at + 1)
+				sub(/[^ ]+$/, test, line)
+			}
+			print line
+			if (bars == 3)
+				exit
+		}
+	}' >"$table"
 }
 
 "$top/harness/selftests.sh" build

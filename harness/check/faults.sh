@@ -62,6 +62,23 @@ no_hooks() {
 	echo '/* mmu_notifier is explained elsewhere. */'
 }
 
+# hooks_table: what the documentation has of them
+hooks_table() {
+	cat <<'END'
+.. SPDX-License-Identifier: GPL-2.0
+
+======= =========== ========= =========
+Hook    Notifies of Range     Caught by
+======= =========== ========= =========
+**mm/memory.c**
+zap()   CLEAR       the range munmap
+young() clear_young the page  none
+**KVM's steps**
+KVM     flush       n/a       kernel
+======= =========== ========= =========
+END
+}
+
 # make_tree: the tags pristine, base and series.  What the checks run of the
 # kernel's is there, and what checkpatch tells a kernel tree by.
 make_tree() {
@@ -98,6 +115,15 @@ int f(int x)
 {
 	return x;
 }
+END
+	hooks_table | file Documentation/mm/mmu_notifier_hooks.rst
+	file tools/testing/selftests/mm/mmu_notifier_test.c <<'END'
+// SPDX-License-Identifier: GPL-2.0
+TEST(munmap) {}
+END
+	file virt/kvm/mmu_notifier.c <<'END'
+// SPDX-License-Identifier: GPL-2.0
+bool flush = !mmu_notifier_suppressed("flush");
 END
 	file Documentation/new.rst <<'END'
 .. SPDX-License-Identifier: GPL-2.0
@@ -170,6 +196,26 @@ parity_faults() {
 	: >"$MOVED"
 }
 
+# The table of hooks lacks one, has one too many, or names a test that is not there.
+hooks_faults() {
+	local document=Documentation/mm/mmu_notifier_hooks.rst
+
+	fault hooks 'NO ROW mm/memory.c zap\(\) CLEAR' $document 's/zap.*\n//'
+	fault hooks 'NO ROW mm/memory.c more\(\) test_young' mm/memory.c \
+		's/\z/void more(void)\n{\n\tmmu_notifier_test_young(mm, 0);\n}\n/'
+	fault hooks 'NO ROW mm/memory.c young\(\) clear_young' mm/memory.c \
+		's/(\treturn ptep_clear_young_notify.*\n)/$1$1/'
+	fault hooks 'NO ROW arch/arm/ f\(\) secondary_tlbs' arch/arm/tlb.h \
+		's/\z/void f(void)\n{\n\tmmu_notifier_arch_invalidate_secondary_tlbs(mm, 0, 1);\n}\n/'
+	fault hooks 'NO ROW steps KVM seq' virt/kvm/mmu_notifier.c \
+		's/\z/bool seq = mmu_notifier_suppressed("seq");\n/'
+	fault hooks 'NO HOOK mm/memory.c zap\(\) UNMAP' $document 's/CLEAR/UNMAP/'
+	fault hooks 'NO HOOK mm/mmap.c zap\(\) CLEAR' $document 's/memory.c/mmap.c/'
+	fault hooks 'NO TEST mm/memory.c zap\(\) CLEAR munmapp' $document 's/munmap/munmapp/'
+	fault hooks 'NO TEST .* munmap' tools/testing/selftests/mm/mmu_notifier_test.c \
+		's/munmap/mremap/'
+}
+
 # Something is left in the base.
 base_faults() {
 	fault base 'mm/memory.c:.*mmu_notifier' mm/memory.c \
@@ -207,10 +253,11 @@ make_tree
 cp -r "$top/README.md" "$top/.ci" "$project"
 holds 'layout passes without a fault' check layout
 printf '@@\n@@\n- f();\n' >"$project/fault.c.cocci"
-for name in parity base checkpatch kernel-doc cocci; do
+for name in parity hooks base checkpatch kernel-doc cocci; do
 	holds "$name passes without a fault" check $name
 done
 parity_faults
+hooks_faults
 base_faults
 patch_faults
 printf '@@\n@@\n- f((;\n' >"$project/fault.c.cocci"
