@@ -2,14 +2,13 @@
 # The front door. Every verb is a target; what it needs, it makes.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tree series kernel kunit check demo test \
-	selftests stress torture races variants leaks mutate test-upstream arches \
-	model each clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 # What may run at a time, the scripts know: see JOBS.
 .NOTPARALLEL:
 
 # The groups of harness/setup.sh that the targets need besides the tree's.  What
 # is missing for any of them is told at the start.
+needs_docs := docs
 needs_kernel := kernel
 needs_kunit := kernel kunit
 needs_check := kernel check
@@ -42,15 +41,18 @@ help: ## list the targets
 	@echo '  DEBUG_KERNELS=...  those of test: debug (default), kcsan'
 	@echo '  SETUP=no           do not look for programs that are missing'
 
-setup: ## install the Debian packages that are missing, or say which
+setup: ## install the Debian packages that are missing, or list them
 	@harness/setup.sh
 
-tree: ## make the kernel tree build/linux: tags pristine, base, series
+tree: ## make the git tree build/linux: tags pristine, base, series
 	@harness/setup.sh tree $(needs)
 	@harness/tree.sh
 
-series: ## write the series as mail in build/series, for git am
+series: ## write the series as mail to build/series, for git am
 	@harness/series.sh
+
+replace: ## write build/replace.patch, one patch from pristine to series
+	@harness/replace.sh
 
 kernel: tree ## build the kernel of the emulated host
 	@harness/kernel.sh host
@@ -58,19 +60,26 @@ kernel: tree ## build the kernel of the emulated host
 kunit: tree ## run the KUnit tests under UML
 	@harness/kunit.sh
 
-check: tree ## static checks: parity, checkpatch, sparse, users of the API
+check: tree ## run the static checks: parity, checkpatch, sparse, users of the API
 	@harness/check.sh
+
+docs: tree ## build the HTML of our documentation, without a warning
+	@harness/docs.sh
+
+picture: ## draw the picture of README.md anew
+	@harness/setup.sh docs
+	@harness/picture.sh
 
 demo: ## run a KVM guest larger than its host's RAM and see it swap
 	@harness/demo.sh
 
-test: ## run everything: checks, KUnit, boots, guests, KVM selftests
+test: ## run the checks, KUnit, models, boots, guests and selftests
 	@harness/test.sh
 
 selftests: kernel ## run the selftests of the software secondary MMU
 	@harness/selftests.sh
 
-stress: tree ## a random mix of what changes page tables, for SEEDS, on KASAN
+stress: tree ## run a random mix of what changes page tables, for SEEDS, on KASAN
 	@harness/kernel.sh debug
 	@KERNEL=debug SEEDS="$${SEEDS:-$$(echo $$(seq 24))}" \
 		harness/selftests.sh stress
@@ -95,7 +104,7 @@ mutate: tree ## silence each hook in turn: does a test notice?
 	@harness/kernel.sh debug
 	@harness/mutate.sh
 
-test-upstream: tree ## the kernel's KVM and mm selftests, on pristine and on ours
+test-upstream: tree ## run the kernel's KVM and mm selftests, on pristine and on ours
 	@harness/upstream.sh
 
 arches: tree ## compile what the series touches for other architectures
@@ -105,7 +114,7 @@ each: kernel ## compile every patch, with and without CONFIG_MMU_NOTIFIER
 	@harness/kernel.sh nommu_notifier
 	@harness/each.sh
 
-model: ## check the models of the protocols with spin, and their mutants
+model: ## check the models of the protocols, and that their mutants fail
 	@harness/setup.sh model
 	@harness/model.sh
 

@@ -5,6 +5,7 @@
 # "ok NAME" or "FAIL NAME (log)" for each and exits with 1 if any failed.
 #
 #	layout		every file of the project has its place
+#	readme		README.md has the targets as they are, and an up-to-date picture
 #	cocci		every semantic patch of the project can be read
 #	rules		a semantic patch or line edit that doesn't fit is an error
 #	front-door	make, as a new user may call it
@@ -23,7 +24,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # Those of the project itself, and those of the tree that it makes
-harness_checks='layout cocci rules front-door'
+harness_checks='layout readme cocci rules front-door'
 checks="$harness_checks faults base parity hooks checkpatch kernel-doc consumers warnings"
 here=$top/harness/check
 passed=$build/check/passed
@@ -32,7 +33,7 @@ passed=$build/check/passed
 inputs() {
 	{
 		case $1 in
-		layout|cocci|rules|front-door) ;;
+		layout|readme|cocci|rules|front-door) ;;
 		faults) git -C "$linux" rev-parse pristine ;;
 		base)	git -C "$linux" rev-parse base ;;
 		*)	git -C "$linux" rev-parse pristine base series ;;
@@ -46,6 +47,7 @@ inputs() {
 		case $1 in
 		layout)	project_files
 			project_files | xargs cat ;;
+		readme)	cat README.md Makefile harness/docs/* ;;
 		cocci)	find . -path ./build -prune -o -path ./.git -prune -o \
 				-name '*.cocci' -print | sort | xargs cat ;;
 		rules|front-door)

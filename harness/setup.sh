@@ -52,6 +52,9 @@ check	sparse				sparse
 check	perl				perl
 check	bison				bison
 check	flex				flex
+docs	sphinx-build			python3-sphinx
+docs	perl				perl
+docs	dot				graphviz
 torture	stress-ng			stress-ng
 upstream	rsync			rsync
 upstream	static:cap		libcap-dev

@@ -156,6 +156,25 @@ lacking() {
 	done
 }
 
+# one_patch: replace.patch takes the pristine tree to the series, by git and patch
+one_patch() {
+	local before
+	holds 'replace' run replace
+	before=$(contents "$out/replace.patch")
+	git config -f "$tmp/bob/.gitconfig" diff.noprefix true
+	holds 'replace again, for somebody else' env HOME="$tmp/bob" \
+		make replace SETUP=no LINUX="$kernel" BUILD="$out"
+	holds 'the patch is the same' [ "$(contents "$out/replace.patch")" = "$before" ]
+	git clone -q -s "$out/linux" "$tmp/replace"
+	git -C "$tmp/replace" checkout -q pristine
+	holds 'git apply takes it' git -C "$tmp/replace" apply --index "$out/replace.patch"
+	holds 'it leads to the series' git -C "$tmp/replace" diff --cached --exit-code series
+	git -C "$tmp/replace" reset -q --hard
+	holds 'so does patch' patch -d "$tmp/replace" -p1 -i "$out/replace.patch"
+	git -C "$tmp/replace" add -A
+	holds 'to the same' git -C "$tmp/replace" diff --cached --exit-code series
+}
+
 what_is_missing() {
 	setup() { env LINUX="$kernel" BUILD="$out" "$@"; }
 
@@ -163,6 +182,7 @@ what_is_missing() {
 		setup PATH="$tmp/few" make series
 	says 'all that a target needs is looked for at once' \
 		'setup.sh tree boot kernel$' make -n selftests
+	says 'docs needs Sphinx, and no compiler' 'setup.sh tree docs$' make -n docs
 
 	lacking 'absent no-such-program package-1' 'absent header:no/such.h package-2' \
 		'absent static:nosuch package-3' 'absent run:false package-4' \
@@ -241,5 +261,6 @@ wrong_kernels
 build_directories
 other_words
 same_mail
+one_patch
 what_is_missing
 finish

@@ -71,7 +71,7 @@ rows() {
 # known: what may be the name of a test: what a macro of the selftests takes, and
 # strings
 known() {
-	git -C "$tree" grep -ohE '[("][a-z0-9_]+[,)"]' "$tag" -- "${tests[@]}" |
+	git -C "$tree" grep -ohE '[("][a-z0-9_-]+[,)"]' "$tag" -- "${tests[@]}" |
 		tr -d '(",)' | sort -u
 }
 

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# docs.sh: builds the HTML of Documentation/mm, which has our pages, in $build/docs.
+# A warning about one of our pages, or about a file of ours that they take text
+# from, is an error.  What other pages are warned about is not our business.
+
+. "$(dirname "$0")/lib.sh"
+
+out=$build/docs
+html=$out/Documentation/output/mm
+warnings=$logs/docs-warnings.txt
+
+added() { git -C "$linux" diff --name-only --diff-filter=A base series -- "$@"; }
+
+# Pages that haven't changed would not be warned about again.
+rm -rf "$out"
+mkdir "$out"
+# The pages of other subsystems that are made from YAML go into the source tree.
+step "docs" docs.log kernel_make "$linux" "$out" SPHINXDIRS=mm YNL_INDEX= htmldocs
+grep -iE 'warning|error' "$logs/docs.log" | grep -F "$(added)" >"$warnings" || true
+[ ! -s "$warnings" ] || {
+	cat "$warnings" >&2
+	die "docs: $(wc -l <"$warnings") warnings about our pages"
+}
+pages=0
+for page in $(added 'Documentation/mm/*.rst'); do
+	page=$(basename "$page" .rst).html
+	[ -s "$html/$page" ] || die "docs: there is no $html/$page; log: $logs/docs.log"
+	pages=$((pages + 1))
+done
+[ $pages -gt 0 ] || die "docs: the series adds no page"
+say "docs: $pages pages without a warning; begin with $html/mmu_notifier.html"
