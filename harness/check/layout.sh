@@ -8,7 +8,7 @@
 
 . "$(dirname "$0")/../lib.sh"
 
-usual=$(printf '%s\n' .ci/ .gitignore COPYING Makefile README.md)
+usual=$(printf '%s\n' .ci/ .gitignore CHANGES CONTRIBUTING.md COPYING Makefile README.md)
 
 # layout: the directories (with a slash) and files that the README names
 layout() {
