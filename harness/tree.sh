@@ -160,8 +160,9 @@ head=$(in_tree rev-parse pristine)
 trap restore EXIT
 key=$(echo "$head" | cat - "$top"/harness/{apply.sh,lines.awk} | hash)
 
-key=$( (echo "$key"; cd "$top/base"; find . -type f | sort | xargs sha256sum) | hash)
-advance "$key" base "Take the MMU notifier implementation out" apply_base
+subject='mm: remove MMU notifiers'
+key=$( (echo "$key $subject"; cd "$top/base"; find . -type f | sort | xargs sha256sum) | hash)
+advance "$key" base "$subject" apply_base
 base=$head
 
 count=0
