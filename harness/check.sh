@@ -9,7 +9,7 @@
 #	cocci		every semantic patch of the project can be read
 #	rules		a semantic patch or line edit that doesn't fit is an error
 #	front-door	make, as a new user may call it
-#	faults		the checks below can fail, but for those that compile
+#	faults		the checks below can fail, except for those that compile
 #	base		the base has nothing left of MMU notifiers
 #	parity		what notified in the pristine kernel still does, alike
 #	hooks		the documentation lists every hook, and tests that exist
@@ -18,8 +18,7 @@
 #	consumers	the drivers that subscribe compile unmodified
 #	warnings	gcc W=1 and sparse have nothing new to say
 #
-# A check that was passed by the same tree, project files and tools is not run
-# again.
+# A check that the same tree, project files and tools have passed is not run again.
 
 . "$(dirname "$0")/lib.sh"
 

@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # mutate.sh [PATTERN]: is every hook needed, and does a test notice when it is
-# missing?  Boots the debug kernel, makes one hook after the other keep silent
-# and runs the tests that should notice.  PATTERN, as of a shell, chooses hooks;
-# FIXTURE=mn or young the tests to choose from.
+# missing?  Boots the debug kernel, silences each hook in turn and runs the tests
+# that should notice.  PATTERN, a shell pattern, selects hooks; FIXTURE=mn or young
+# selects tests.
 #
 # Prints a line for each hook: "ok HOOK caught by TEST, N s", or "FAIL HOOK
 # REASON"; one that harness/mutate.known names is "SKIP HOOK REASON".  The table
 # of hooks in the documentation is left in $build/mutate.rst, with what this run
 # has found.
 #
-# A kernel that dies of the silence of a hook, or complains of it, has noticed, too.
-# The machine is booted again then and goes on behind that hook.  If other hooks
-# had their turn before in the same boot, one of them may be to blame, and the
+# A kernel that dies, or complains, because a hook is silent has noticed it too.
+# The machine is then booted again and continues after that hook.  If other hooks
+# had their turn earlier in the same boot, one of them may be to blame, and the
 # hook has its turn again in a boot of its own.
 
 . "$(dirname "$0")/lib.sh"
@@ -26,14 +26,14 @@ document=$top/Documentation/mm/mmu_notifier_hooks.rst
 log=$logs/mutate.log
 notes=$build/mutate-notes
 
-# pack: the initramfs, with what earlier boots have noted
+# pack: the initramfs, with the notes of earlier boots
 pack() {
 	"$top/harness/initramfs.sh" -o mutate "$build/selftests/root" \
 		"$build/kvm-selftests/root" "$notes" >&2
 }
 
-# boot [HOOK]: goes on behind HOOK.  Its status is of no interest: that the
-# kernel complains is what many a missing hook leads to.
+# boot [HOOK]: continues after HOOK.  Its status does not matter: many a missing
+# hook makes the kernel complain.
 boot() {
 	: >"$log"
 	"$top/harness/boot.sh" -q -k debug -i mutate -l mutate -m 2048 -n 256 -d 512 \
@@ -47,7 +47,7 @@ boot() {
 # said KIND: the lines of this kind in the last boot, without the kind
 said() { sed -n "s/^$1 //p" "$log"; }
 
-# keep_notes: what the first boot has found out
+# keep_notes: the findings of the first boot
 keep_notes() {
 	[ ! -s "$notes/mutate.notes" ] || return 0
 	grep -a '^NOTE ' "$log" >"$notes/mutate.notes" || true
@@ -61,8 +61,8 @@ reason() {
 	echo "${line:-the machine hangs}"
 }
 
-# judge: the results of a boot that went no further than its last hook, if they
-# are that hook's own.  Sets $after to the hook to go on behind.
+# judge: the results of a boot that ended at its last hook, if they are that hook's
+# own.  Sets $after to the hook to continue after.
 judge() {
 	local hooks last
 	mapfile -t hooks < <(said HOOK)

@@ -10,7 +10,7 @@
 #
 # Every commit is kept under a key, a hash of all that went into it and into
 # its ancestors.  A second run finds the keys unchanged and does nothing; a
-# changed patch is applied anew together with what follows it.  The tags move
+# changed patch is applied again together with what follows it.  The tags move
 # only when everything has applied.
 
 . "$(dirname "$0")/lib.sh"

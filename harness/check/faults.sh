@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # faults.sh: the static checks can fail.  A kernel tree of a few lines passes each
-# of them; then it gets faults, each in turn, that the check which is there for it
-# has to find.  consumers and warnings, which compile, are not among them.  Prints
-# "FAIL CASE" for each fault that is missed.
+# of them; then faults are put into it, each in turn, that the check for them must
+# find.  consumers and warnings, which compile, are not tested.  Prints "FAIL CASE"
+# for each fault that is missed.
 
 . "$(dirname "$0")/../lib.sh"
 scripts=$linux
@@ -79,8 +79,8 @@ KVM     flush       n/a       kernel
 END
 }
 
-# make_tree: the tags pristine, base and series.  What the checks run of the
-# kernel's is there, and what checkpatch tells a kernel tree by.
+# make_tree: the tags pristine, base and series.  It has the kernel's scripts that
+# the checks run, and the files by which checkpatch recognises a kernel tree.
 make_tree() {
 	local name
 	mkdir "$tree"
@@ -224,8 +224,8 @@ base_faults() {
 	fault base 'Kconfig: allyesconfig failed' Makefile 's/allyesconfig/noconfig/'
 }
 
-# A patch is not as the kernel wants it; a comment does not describe what it is
-# about, or a document takes what is not there.
+# A patch violates the kernel's style; a comment does not describe its function, or
+# a document includes a comment that does not exist.
 patch_faults() {
 	fault checkpatch 'ERROR' mm/memory.c 's/\z/int  f( void ){ return(0); }\n/'
 	fault kernel-doc 'new.c.*not described' mm/new.c 's/int x\)/int x, int y)/'
