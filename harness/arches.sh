@@ -94,6 +94,16 @@ claimed() {
 # built as a part of amdgpu/.
 subscribers() { claimed "$1" | sed 's/c$/o/; s|/amdkfd/|/amdgpu/../amdkfd/|'; }
 
+# unmodified ARCH: the series changes none of its subscribers
+unmodified() {
+	local files changed
+	mapfile -t files < <(claimed "$1")
+	changed=$(git -C "$linux" diff --name-only pristine series -- "${files[@]}") ||
+		return
+	# shellcheck disable=SC2086	# one line
+	[ -z "$changed" ] || { echo "error: the series changes" $changed; return 1; }
+}
+
 # objects DIR: the objects and what is noted about each, but for those of programs
 # that run while the kernel is built
 objects() {
@@ -133,6 +143,7 @@ warned() {
 compile() {
 	local arch=$1 variant=$2 log=$3 goal warnings
 	shift 3
+	[ "$part" = core ] || unmodified "$arch" || return
 	amake "$arch" "$variant" -j"$jobs" -k "$@" || return
 	for goal; do
 		[ -e "$out/$arch$variant/$goal" ] ||

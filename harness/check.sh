@@ -24,7 +24,10 @@
 
 # Those of the project itself, and those of the tree that it makes
 harness_checks='layout readme cocci rules front-door'
-checks="$harness_checks faults base parity hooks checkpatch kernel-doc consumers warnings"
+# Those that keep all processors busy by themselves; of the others as many run at a
+# time as there are processors.
+compiling_checks='consumers warnings'
+checks="$harness_checks faults base parity hooks checkpatch kernel-doc $compiling_checks"
 here=$top/harness/check
 passed=$build/check/passed
 
@@ -42,7 +45,7 @@ inputs() {
 		spatch --version
 		cd "$top"
 		find harness/check harness/check.sh harness/lib.sh Kconfig \
-			harness/config -type f | sort | xargs cat
+			harness/arches.sh harness/kconfig.sh harness/config -type f | sort | xargs cat
 		case $1 in
 		layout)	project_files
 			project_files | xargs cat ;;
@@ -98,8 +101,20 @@ for name in "${names[@]}"; do
 	break
 done
 mkdir -p "$passed"
-failed=0
+failed=0 pids=()
 for name in "${names[@]}"; do
+	[[ " $compiling_checks " != *" $name "* ]] || continue
+	while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
+		sleep 0.2
+	done
+	check "$name" &
+	pids+=($!)
+done
+for pid in "${pids[@]}"; do
+	wait "$pid" || failed=1
+done
+for name in "${names[@]}"; do
+	[[ " $compiling_checks " == *" $name "* ]] || continue
 	check "$name" || failed=1
 done
 exit $failed

@@ -193,6 +193,7 @@ after setup single tree "$harness/tree.sh"
 
 # One after the other, as each of these keeps all processors busy by itself.
 after tree suite check "$harness/check.sh"
+after tree suite arches "$harness/arches.sh" -s arm64
 after tree suite kunit "$harness/kunit.sh"
 after setup suite model "$harness/model.sh"
 for kernel in host nommu_notifier $debug_kernels; do
