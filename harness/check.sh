@@ -13,6 +13,7 @@
 #	base		the base has nothing left of MMU notifiers
 #	parity		what notified in the pristine kernel still does, alike
 #	hooks		the documentation lists every hook, and tests that exist
+#	statics		no static function of KVM has become global
 #	checkpatch	every patch passes checkpatch --strict
 #	kernel-doc	the new files are documented soundly
 #	consumers	the drivers that subscribe compile unmodified
@@ -27,7 +28,7 @@ harness_checks='layout readme cocci rules front-door'
 # Those that keep all processors busy by themselves; of the others as many run at a
 # time as there are processors.
 compiling_checks='consumers warnings'
-checks="$harness_checks faults base parity hooks checkpatch kernel-doc $compiling_checks"
+checks="$harness_checks faults base parity hooks statics checkpatch kernel-doc $compiling_checks"
 here=$top/harness/check
 passed=$build/check/passed
 
@@ -65,7 +66,7 @@ run() {
 	case $1 in
 	base)	"$here/base.sh" "$linux" base ;;
 	parity)	"$here/parity.sh" "$linux" pristine series ;;
-	hooks|checkpatch|kernel-doc|warnings) "$here/$1.sh" "$linux" ;;
+	hooks|statics|checkpatch|kernel-doc|warnings) "$here/$1.sh" "$linux" ;;
 	*)	"$here/$1.sh" ;;
 	esac
 }

@@ -98,6 +98,12 @@ make_tree() {
 	printf 'allyesconfig:\n\tcp Kconfig $(O)/.config\n' | file Makefile
 	file Kconfig <<<'CONFIG_MMU=y'
 	hooks | file mm/memory.c
+	file virt/kvm/kvm_main.c <<'END'
+// SPDX-License-Identifier: GPL-2.0
+static void zap_all(struct kvm *kvm)
+{
+}
+END
 	commit pristine
 	no_hooks | file mm/memory.c
 	file mm/hmm.c <<<'int mmu_interval_subscriber;'
@@ -216,6 +222,11 @@ hooks_faults() {
 		's/munmap/mremap/'
 }
 
+# A function of KVM that others may call now
+statics_faults() {
+	fault statics '^zap_all is static' virt/kvm/kvm_main.c 's/static //'
+}
+
 # Something is left in the base.
 base_faults() {
 	fault base 'mm/memory.c:.*mmu_notifier' mm/memory.c \
@@ -273,11 +284,12 @@ for name in layout readme; do
 	holds "$name passes without a fault" check $name
 done
 printf '@@\n@@\n- f();\n' >"$project/fault.c.cocci"
-for name in parity hooks base checkpatch kernel-doc cocci; do
+for name in parity hooks statics base checkpatch kernel-doc cocci; do
 	holds "$name passes without a fault" check $name
 done
 parity_faults
 hooks_faults
+statics_faults
 base_faults
 patch_faults
 printf '@@\n@@\n- f((;\n' >"$project/fault.c.cocci"

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# statics.sh TREE: KVM keeps its own secrets: no function of KVM that is static in
+# the pristine kernel is one that the series lets others call.
+
+. "$(dirname "$0")/../lib.sh"
+
+tree=$1
+places=(virt/kvm 'arch/*/kvm')
+
+# functions TAG: "static NAME" or "global NAME" for each that is defined
+functions() {
+	git -C "$tree" grep -hE '^[a-z][a-z0-9_ *]*[ *][a-z0-9_]+\(' "$1" -- \
+		"${places[@]/%//*.c}" |
+		sed -nE '/;$/d
+			s/^(static )?[a-z0-9_ *]*[ *]([a-z0-9_]+)\(.*/\1\2/p' |
+		sed '/^static /!s/^/global /' | sort -u
+}
+
+# named KIND LIST
+named() { sed -n "s/^$1 //p" <<<"$2" | sort; }
+
+before=$(functions pristine)
+after=$(functions series)
+secrets=$(comm -23 <(named static "$before") <(named global "$before"))
+[ -n "$secrets" ] || die 'statics: there is no static function in KVM'
+told=$(comm -12 <(echo "$secrets") <(named global "$after"))
+if [ -n "$told" ]; then
+	sed 's/$/ is static in the pristine kernel/' <<<"$told" >&2
+	exit 1
+fi
+echo "$(wc -l <<<"$secrets") static functions of KVM, none is global"
