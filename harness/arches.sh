@@ -47,7 +47,7 @@ directory() {
 # amake ARCH VARIANT ARGUMENT...
 amake() {
 	local options=()
-	[ "$1" = x86_64 ] || options=(ARCH="$(kernel_arch "$1")" LLVM=$llvm
+	[ "$1" = x86_64 ] || options=(ARCH="$(kernel_arch "$1")" LLVM="$llvm"
 				      CC="ccache clang$llvm")
 	kernel_make "$linux" "$out/$1$2" "${options[@]}" "${@:3}"
 }
@@ -149,7 +149,8 @@ compile() {
 		[ -e "$out/$arch$variant/$goal" ] ||
 			{ echo "error: not built: $goal"; return 1; }
 	done
-	! warnings=$(warned "$log") || { sed 's/^/error: /' <<<"$warnings"; return 1; }
+	warnings=$(warned "$log" | sed 's/^/error: /') || true
+	[ -z "$warnings" ] || { echo "$warnings"; return 1; }
 }
 
 # build ARCH VARIANT: prints the result
@@ -208,7 +209,7 @@ unclaimed() {
 
 # compiled: the files of the kernel tree that objects were made of
 compiled() {
-	find "$out" -name '.*.o.cmd' -exec cat {} + | tr -s ' \\' '\n' |
+	find "$out" -name '.*.o.cmd' -exec cat {} + | tr -s '\\ ' '\n' |
 		grep -E '\.[chS]$' | sort -u | plain | sort -u
 }
 
@@ -219,6 +220,7 @@ coverage() {
 		grep -vE '^(tools|Documentation)/' | sort -u)
 	missing=$(comm -23 - <(compiled) <<<"$all")
 	if [ -n "$missing" ]; then
+		# shellcheck disable=SC2086	# one line
 		echo "FAIL coverage: not compiled:" $missing
 		return 1
 	fi

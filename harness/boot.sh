@@ -97,7 +97,7 @@ tsc_khz() {
 # kernel), and may go on executing a breakpoint that another processor has put
 # into the kernel's code and taken out again.
 start_qemu() {
-	local args=(-accel "tcg,thread=$thread" -cpu max,+svm,+npt -smp "$cpus"
+	local args=(-accel "tcg,thread=$thread" -cpu "max,+svm,+npt" -smp "$cpus"
 		-m "$memory" -display none -vga none -qmp stdio -nic none -no-reboot
 		-serial "file:$log" -kernel "$bzimage"
 		-initrd "$build/$initramfs.cpio.gz")

@@ -6,6 +6,7 @@
 #
 #	layout		every file of the project has its place
 #	readme		README.md has the targets as they are, and an up-to-date picture
+#	scripts		ShellCheck finds nothing in the scripts
 #	cocci		every semantic patch of the project can be read
 #	rules		a semantic patch or line edit that doesn't fit is an error
 #	front-door	make, as a new user may call it
@@ -24,7 +25,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # Those of the project itself, and those of the tree that it makes
-harness_checks='layout readme cocci rules front-door'
+harness_checks='layout readme scripts cocci rules front-door'
 # Those that keep all processors busy by themselves; of the others as many run at a
 # time as there are processors.
 compiling_checks='consumers warnings'
@@ -36,7 +37,7 @@ passed=$build/check/passed
 inputs() {
 	{
 		case $1 in
-		layout|readme|cocci|rules|front-door) ;;
+		layout|readme|scripts|cocci|rules|front-door) ;;
 		faults) git -C "$linux" rev-parse pristine ;;
 		base)	git -C "$linux" rev-parse base ;;
 		*)	git -C "$linux" rev-parse pristine base series ;;
@@ -50,6 +51,9 @@ inputs() {
 		case $1 in
 		layout)	project_files
 			project_files | xargs cat ;;
+		scripts)
+			shellcheck --version
+			find harness -type f | sort | xargs cat ;;
 		readme)	cat README.md Makefile harness/docs/* ;;
 		cocci)	find . -path ./build -prune -o -path ./.git -prune -o \
 				-name '*.cocci' -print | sort | xargs cat ;;

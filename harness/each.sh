@@ -33,6 +33,7 @@ compile() {
 	local also=''
 	! has "$1" CONFIG_KVM || also="$also arch/x86/kvm/"
 	! has "$1" CONFIG_TEST_MMU_NOTIFIER || also="$also $(test_device)"
+	# shellcheck disable=SC2086	# several goals
 	kmake "$1" -j"$jobs" $parts $also
 }
 

@@ -37,7 +37,7 @@ names() {
 # programs: what the list runs, scripts included, of what the tree has: ours is
 # not in the kernel's own
 programs() {
-	sed -n '/^run /,/[^\\]$/p' "$list" | tr ' \t' '\n\n' |
+	sed -n '/^run /,/[^\\]$/p' "$list" | tr -s '[:blank:]' '\n' |
 		grep -E '_test(\.sh)?$' | sort -u | while read -r p; do
 			[ ! -e "$tools/${p%.sh}.c" ] || echo "$p"
 		done
@@ -47,8 +47,9 @@ programs() {
 compiled() { programs | sed 's/\.sh$//' | sort -u; }
 
 compile() {
-	kselftest_compile "$src" "$out" kvm \
-		$(compiled | sed "s|^|$out/obj/kvm/|")
+	local goals
+	mapfile -t goals < <(compiled | sed "s|^|$out/obj/kvm/|")
+	kselftest_compile "$src" "$out" kvm "${goals[@]}"
 }
 
 # overlay: what goes on top of the host's root directory
@@ -92,8 +93,10 @@ parameters() {
 }
 
 boot() {
+	local parameters
+	mapfile -t parameters < <(parameters | tr ' ' '\n')
 	"$top/harness/boot.sh" -q -i kvm-selftests -l "$logname" -m 2048 -n 256 -d 256 \
-		kvm-selftests $(parameters) 2>&1 | tee "$out/$mode.err" >&2
+		kvm-selftests "${parameters[@]}" 2>&1 | tee "$out/$mode.err" >&2
 }
 
 # report: one line for each test; false when one has failed

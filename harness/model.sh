@@ -20,11 +20,12 @@ cut_short+='|reached -DMEMLIM|assertion violations\s*-|invalid end states\s*-'
 # run MODEL MUTANT: what pan says is in its log; MUTANT is "none" for the model.
 # pan itself succeeds when it finds an error.
 run() {
-	local dir=$out/$1-$2
+	local dir=$out/$1-$2 flags
 	rm -rf "$dir"
 	make -s -f "$models/Makefile" O="$dir" MODEL="$1" MUT="${2#none}" pan
 	cd "$dir"
-	./pan $(make -s -f "$models/Makefile" pan-flags)
+	read -ra flags < <(make -s -f "$models/Makefile" pan-flags)
+	./pan "${flags[@]}"
 }
 
 log_of() { echo "$logs/model-$1-$2.log"; }
@@ -115,7 +116,8 @@ list() {
 	done
 }
 
-[ $# -gt 0 ] || set -- $(basename -s .pml "$models"/*.pml)
+mapfile -t all < <(basename -s .pml "$models"/*.pml)
+[ $# -gt 0 ] || set -- "${all[@]}"
 for model; do
 	[ -f "$models/$model.pml" ] || die "no model $model"
 done

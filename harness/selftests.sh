@@ -33,8 +33,9 @@ programs() {
 }
 
 compile() {
-	kselftest_compile "$src" "$out" mm \
-		$(programs | sed "s|^|$out/obj/mm/|")
+	local goals
+	mapfile -t goals < <(programs | sed "s|^|$out/obj/mm/|")
+	kselftest_compile "$src" "$out" mm "${goals[@]}"
 }
 
 # overlay: what goes on top of the host's root directory

@@ -50,6 +50,7 @@ model	gcc				gcc
 model	make				make
 check	sparse				sparse
 check	perl				perl
+check	shellcheck			shellcheck
 check	bison				bison
 check	flex				flex
 docs	sphinx-build			python3-sphinx

@@ -143,7 +143,7 @@ check() {
 	case $1 in
 	base)	"$here/base.sh" "$tree" base ;;
 	parity)	"$here/parity.sh" "$tree" pristine series ;;
-	cocci)	"$here/cocci.sh" "$project" ;;
+	cocci|scripts) "$here/$1.sh" "$project" ;;
 	layout|readme) "$project/harness/check/$1.sh" ;;
 	*)	"$here/$1.sh" "$tree" ;;
 	esac
@@ -295,6 +295,12 @@ patch_faults
 printf '@@\n@@\n- f((;\n' >"$project/fault.c.cocci"
 finds cocci 'fault.c.cocci: .*f\(\(;'
 rm "$project/fault.c.cocci"
+holds 'scripts passes without a fault' check scripts
+printf '#!/bin/bash\nrm -r $1/dir\n' >"$project/harness/fault.sh"
+finds scripts 'fault.sh line 2'
+printf '#!/bin/sh\nlist=(1 2)\n' >"$project/harness/fault.sh"
+finds scripts 'fault.sh line 2'
+rm "$project/harness/fault.sh"
 readme_faults
 strays
 finish

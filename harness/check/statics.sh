@@ -27,7 +27,9 @@ secrets=$(comm -23 <(named static "$before") <(named global "$before"))
 [ -n "$secrets" ] || die 'statics: there is no static function in KVM'
 told=$(comm -12 <(echo "$secrets") <(named global "$after"))
 if [ -n "$told" ]; then
-	sed 's/$/ is static in the pristine kernel/' <<<"$told" >&2
+	while read -r name; do
+		echo "$name is static in the pristine kernel" >&2
+	done <<<"$told"
 	exit 1
 fi
 echo "$(wc -l <<<"$secrets") static functions of KVM, none is global"
