@@ -21,7 +21,7 @@ needs_leaks := kernel boot
 needs_mutate := kernel boot
 needs_test-upstream := kernel boot upstream
 needs_arches := kernel arches
-needs_each := kernel
+needs_each := kernel boot
 needs := $(sort $(foreach goal,$(MAKECMDGOALS),$(needs_$(goal))))
 
 help: ## list the targets
@@ -112,6 +112,8 @@ arches: tree ## compile what the series touches for other architectures
 
 each: kernel ## compile every patch, with and without CONFIG_MMU_NOTIFIER
 	@harness/kernel.sh nommu_notifier
+	@harness/initramfs.sh
+	@harness/boot.sh -k nommu_notifier -l boot-nommu_notifier boot notifier=n
 	@harness/each.sh
 
 model: ## check the models of the protocols, and that their mutants fail

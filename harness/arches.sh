@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# arches.sh [-s|-u] [ARCH...]: compile, for all architectures or those named,
+# arches.sh [-s|-u] [ARCH[-VARIANT]...]: compile, for all architectures or those named,
 # what the series changes and what uses it: mm/, the TLB code, KVM, and the
 # subscribers.  Only their objects are made, in $build/arches, never a kernel.
 #
-#	-s	in short: not the subscribers, nor the variants
+#	-s	in short: not the subscribers, nor variants that aren't named
 #	-u	only the subscribers
 #
 # harness/config/arches/ARCH.config is what ARCH is configured with.  Its
 # variants are debug, with CONFIG_DEBUG_MMU_NOTIFIER, and nommu_notifier, which
-# is what stands above "#include users" there, without CONFIG_MMU_NOTIFIER.
+# is what stands above "#include users" there, without CONFIG_MMU_NOTIFIER; that of
+# x86-64 is harness/config/nommu_notifier.config.
 #
 # Prints "ok ARCH" or "FAIL ARCH", with the file at fault and the log, for each,
 # and when all were compiled in full, "ok coverage" if each file that the series
@@ -117,6 +118,7 @@ prepare() {
 	local dir=$out/$1$2 file=$configs/$1.config
 	case $2 in
 	-nommu_notifier)
+		[ "$1" != x86_64 ] || file=$top/harness/config/nommu_notifier.config
 		wanted "$file" '#include users'
 		echo '# CONFIG_MMU_NOTIFIER is not set' ;;
 	-debug)	wanted "$file"
@@ -238,8 +240,10 @@ done
 shift $((OPTIND - 1))
 read -ra chosen <<<"${*:-$arches}"
 for arch in "${chosen[@]}"; do
-	[[ " $arches " == *" $arch "* ]] ||
-		die "no architecture $arch; there are: $arches"
+	[[ " $arches " == *" ${arch%%-*} "* ]] ||
+		die "no architecture ${arch%%-*}; there are: $arches"
+	[[ $arch =~ ^[^-]*(-debug|-nommu_notifier)?$ ]] ||
+		die "$arch: the variants are debug and nommu_notifier"
 done
 
 rows=() failed=0
@@ -249,9 +253,9 @@ if [ "$part" != core ]; then
 	[ -z "$stray" ] || die "no architecture compiles these users:" $stray
 fi
 for arch in "${chosen[@]}"; do
-	build "$arch" '' || failed=1
+	build "${arch%%-*}" "${arch#"${arch%%-*}"}" || failed=1
 	# Those of x86-64 are kernels of the harness.
-	[ "$part" = all ] && [ "$arch" != x86_64 ] || continue
+	[ "$part" = all ] && [ "$arch" != x86_64 ] && [[ $arch != *-* ]] || continue
 	build "$arch" -debug || failed=1
 	build "$arch" -nommu_notifier || failed=1
 done

@@ -8,7 +8,8 @@
 #
 # Prints one line for each test: "ok NAME", "FAIL NAME REASON" or "SKIP NAME
 # REASON".  ONLY=NAME runs one path alone, VARIANT=NAME one kind of secondary MMU;
-# SEEDS="N..." are the seeds of the random mix; KERNEL=NAME is the kernel (host).
+# SEEDS="N..." are the seeds of the random mix, OPERATIONS=N how much each does;
+# KERNEL=NAME is the kernel (host).
 # LEAKS=1 looks for leaked kernel memory with kmemleak, which takes about twice as
 # long.
 # On a kernel that does not patch itself the processors run in parallel.
@@ -141,7 +142,8 @@ if [ "$part" != stress ]; then
 fi
 if [ "$part" != paths ] && [ -z "${ONLY:-}${VARIANT:-}" ]; then
 	begin=$SECONDS
-	run stress ${SEEDS:+"seeds=${SEEDS// /,}"}
+	run stress ${SEEDS:+"seeds=${SEEDS// /,}"} \
+		${OPERATIONS:+"operations=$OPERATIONS"}
 	say "$(total), $(((SECONDS - begin) / 60)) minutes"
 fi
 exit $result

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$top/harness/source.sh"
 
-test_groups='tree kernel boot kunit model check arches upstream'
+test_groups='tree kernel boot model check arches upstream'
 
 # What each group needs: a probe, and the Debian package that has it.
 # A probe is the name of a program, header:NAME, static:LIBRARY (one that can be

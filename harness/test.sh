@@ -186,17 +186,15 @@ touch "$logs/.begin"
 queue_names=() queue_commands=()
 begin=$SECONDS
 host="build-host initramfs"
-nommu="build-nommu_notifier initramfs"
 
 prepare setup "$harness/setup.sh"
 after setup single tree "$harness/tree.sh"
 
 # One after the other, as each of these keeps all processors busy by itself.
 after tree suite check "$harness/check.sh"
-after tree suite arches "$harness/arches.sh" -s arm64
-after tree suite kunit "$harness/kunit.sh"
+after tree suite arches "$harness/arches.sh" -s arm64 x86_64-nommu_notifier
 after setup suite model "$harness/model.sh"
-for kernel in host nommu_notifier $debug_kernels; do
+for kernel in host $debug_kernels; do
 	after tree single "build-$kernel" "$harness/kernel.sh" "$kernel"
 done
 after setup prepare initramfs "$harness/initramfs.sh"
@@ -212,11 +210,6 @@ if [ -n "${good[build-host]:-}" ] && [ -n "${good[initramfs]:-}" ]; then
 		queue "swap-$mode" "$harness/swap-test.sh" "$mode"
 	done
 fi
-if [ -n "${good[build-nommu_notifier]:-}" ] && [ -n "${good[initramfs]:-}" ]; then
-	queue boot-nommu_notifier \
-		"$harness/boot.sh" -k nommu_notifier -l boot-nommu_notifier \
-		boot notifier=n
-fi
 for kernel in $debug_kernels; do
 	[ -n "${good[build-$kernel]:-}" ] && [ -n "${good[initramfs]:-}" ] ||
 		continue
@@ -224,7 +217,8 @@ for kernel in $debug_kernels; do
 	queue "selftests-$kernel" "${selftests[@]}" paths
 	leaks=
 	! configured "$kernel" DEBUG_KMEMLEAK || leaks=1
-	queue "stress-$kernel" env "LEAKS=$leaks" "${selftests[@]}" stress
+	queue "stress-$kernel" env "LEAKS=$leaks" OPERATIONS=10000 \
+		"${selftests[@]}" stress
 done
 run_queue &
 queue_pid=$!
@@ -232,7 +226,6 @@ trap 'kill "$queue_pid" 2>/dev/null || true' EXIT
 
 after "$host" suite boot-host queued boot-host
 after "$host" suite boot-checks queued boot-checks
-after "$nommu" suite boot-nommu_notifier queued boot-nommu_notifier
 for mode in $modes checks; do
 	after "$host" suite "swap-$mode" queued "swap-$mode"
 done
