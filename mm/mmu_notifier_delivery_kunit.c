@@ -347,7 +347,7 @@ static void secondary_tlbs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->end, -1UL);
 }
 
-struct kunit_case mn_delivery_cases[] = {
+static struct kunit_case delivery_cases[] = {
 	KUNIT_CASE(start_then_end),
 	KUNIT_CASE(every_event),
 	KUNIT_CASE(nested_ranges),
@@ -361,3 +361,13 @@ struct kunit_case mn_delivery_cases[] = {
 	KUNIT_CASE(secondary_tlbs),
 	{ }
 };
+
+static struct kunit_suite mmu_notifier_delivery_suite = {
+	.name = "mmu_notifier_delivery",
+	.init = mn_sub_init,
+	.test_cases = delivery_cases,
+};
+kunit_test_suite(mmu_notifier_delivery_suite);
+
+MODULE_DESCRIPTION("KUnit tests for MMU notifiers: delivery");
+MODULE_LICENSE("GPL");

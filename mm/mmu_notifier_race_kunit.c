@@ -350,7 +350,7 @@ static void come_and_go(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count + 1);
 }
 
-struct kunit_case mn_race_cases[] = {
+static struct kunit_case race_cases[] = {
 	KUNIT_CASE(unregister_waits),
 	KUNIT_CASE(unregister_beside_callback),
 	KUNIT_CASE(register_waits_for_mmap_lock),
@@ -363,3 +363,13 @@ struct kunit_case mn_race_cases[] = {
 	KUNIT_CASE(come_and_go),
 	{ }
 };
+
+static struct kunit_suite mmu_notifier_race_suite = {
+	.name = "mmu_notifier_race",
+	.init = mn_sub_init,
+	.test_cases = race_cases,
+};
+kunit_test_suite(mmu_notifier_race_suite);
+
+MODULE_DESCRIPTION("KUnit tests for MMU notifiers: race");
+MODULE_LICENSE("GPL");

@@ -503,7 +503,7 @@ static void exit_beside_callback(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sub->calls[RELEASE], 1);
 }
 
-struct kunit_case mn_register_cases[] = {
+static struct kunit_case register_cases[] = {
 	KUNIT_CASE(register_unregister),
 	KUNIT_CASE(register_locked),
 	KUNIT_CASE(register_again),
@@ -526,3 +526,13 @@ struct kunit_case mn_register_cases[] = {
 	KUNIT_CASE(exit_beside_callback),
 	{ }
 };
+
+static struct kunit_suite mmu_notifier_register_suite = {
+	.name = "mmu_notifier_register",
+	.init = mn_sub_init,
+	.test_cases = register_cases,
+};
+kunit_test_suite(mmu_notifier_register_suite);
+
+MODULE_DESCRIPTION("KUnit tests for MMU notifiers: register");
+MODULE_LICENSE("GPL");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Subscribers of the KUnit suite mmu_notifier, see mmu_notifier_sub_kunit.h.
+ * Subscribers of three KUnit suites, see mmu_notifier_sub_kunit.h.
  */
 
 #include <linux/atomic.h>

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The subscribers of the KUnit suite mmu_notifier: they record what they are
- * notified of, wait at gates, and misbehave on request.
- *
- * The tests of the suite are in several files, each with an array of cases.
+ * The subscribers of the KUnit suites mmu_notifier_register, _delivery and _race:
+ * they record what they are notified of, wait at gates, and misbehave on request.
  */
 #ifndef _MM_MMU_NOTIFIER_SUB_KUNIT_H
 #define _MM_MMU_NOTIFIER_SUB_KUNIT_H
@@ -118,10 +116,5 @@ void mn_register_thread(void *data);
 struct mn_unregister_job *mn_unregister_job(struct kunit *test,
 					    struct mn_sub *sub);
 void mn_unregister_thread(void *data);
-
-/* The tests, in mmu_notifier_{register,delivery,race}_kunit.c */
-extern struct kunit_case mn_register_cases[];
-extern struct kunit_case mn_delivery_cases[];
-extern struct kunit_case mn_race_cases[];
 
 #endif /* _MM_MMU_NOTIFIER_SUB_KUNIT_H */
