@@ -6,9 +6,8 @@
 # the pristine kernel.  Any warning beyond that fails.  Headers are seen
 # through the files that include them.
 #
-# Of the pristine kernel only the files that have warnings are compiled, from a
-# copy without most of what is not; it is kept with its result, which stays valid
-# as long as what it was made from does.
+# The pristine side is a copy without most of what is not compiled; it is kept
+# with its result, which stays valid as long as what it was made from does.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -100,29 +99,14 @@ pristine() {
 	echo "$key" >"$out/key"
 }
 
-# suspects OUT FILE...: those that have warnings; all, if a header has any, as it
-# can't be told through which file it was seen
-suspects() {
-	local said
-	said=$(cut -d : -f 1 "$1/said" | sort -u)
-	shift
-	if grep -q '\.h$' <<<"$said"; then
-		printf '%s\n' "$@"
-	else
-		printf '%s\n' "$@" | grep -Fx "$said" || true
-	fi
-}
-
-# in_pristine FILE...: those that it has
-in_pristine() {
-	[ $# -eq 0 ] || git -C "$tree" ls-tree -r --name-only pristine -- "$@"
-}
-
 check() {
 	local files old file out=$work/${tree##*/}.out
 
 	mapfile -t files < <(sources)
 	[ ${#files[@]} -gt 0 ] || { echo 'the series has no C file'; return 1; }
+	mapfile -t old < <(git -C "$tree" ls-tree -r --name-only pristine -- \
+		"${files[@]}")
+	pristine "${old[@]}" || return 1
 	compile "$tree" "$out" "${files[@]}" ||
 		{ echo "the series does not compile: $out/log"
 		  grep -E 'error:|\*\*\*' "$out/log"; return 1; }
@@ -131,14 +115,7 @@ check() {
 		[ -e "$out/${file%.c}.o" ] ||
 			{ echo "not built: $file"; return 1; }
 	done
-	mapfile -t old < <(suspects "$out" "${files[@]}")
-	mapfile -t old < <(in_pristine "${old[@]}")
-	: >"$work/old"
-	if [ ${#old[@]} -gt 0 ]; then
-		pristine "${old[@]}" || return 1
-		cp "$work/pristine.out/said" "$work/old"
-	fi
-	comm -13 "$work/old" "$out/said" >"$work/new"
+	comm -13 "$work/pristine.out/said" "$out/said" >"$work/new"
 	cat "$work/new"
 	[ ! -s "$work/new" ] || return 1
 	echo "${#files[@]} files, no warning that the pristine kernel has not"
