@@ -47,10 +47,8 @@ TEST_PATH(exec)
 
 TEST_PATH(detach)
 {
-	char *p = map(SMALL);
+	char *p = mirrored(_metadata, self, SMALL);
 
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
 	ASSERT_EQ(0, ioctl(self->fd, TEST_MN_DETACH));
 	ASSERT_EQ(0, mprotect(p, SMALL, PROT_READ));
 	ASSERT_EQ(0, attach(self->fd, self->class, self->kind));

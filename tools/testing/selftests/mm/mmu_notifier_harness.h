@@ -58,6 +58,17 @@ static inline void mirror(struct __test_metadata *_metadata, struct mn *self,
 	ASSERT_EQ(0, self->before.stale);
 }
 
+/* Maps memory of its own for that, and returns where it is. */
+static inline char *mirrored(struct __test_metadata *_metadata,
+			     struct mn *self, size_t len)
+{
+	char *p = map(len);
+
+	ASSERT_NE(NULL, p);
+	mirror(_metadata, self, p, len);
+	return p;
+}
+
 /* The secondary MMU has all of the range mapped for reading. */
 static inline void mirror_read(struct __test_metadata *_metadata,
 			       struct mn *self, char *addr, size_t len)

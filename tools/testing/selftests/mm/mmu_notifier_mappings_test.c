@@ -13,10 +13,8 @@
 
 TEST_PATH(mprotect_read)
 {
-	char *p = map(SMALL);
+	char *p = mirrored(_metadata, self, SMALL);
 
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
 	ASSERT_EQ(0, mprotect(p, SMALL, PROT_READ));
 	told(_metadata, self, PROTECTION_VMA);
 	EXPECT_TRUE(agrees(self, p, SMALL));
@@ -27,10 +25,8 @@ TEST_PATH(mprotect_read)
 
 TEST_PATH(mprotect_none)
 {
-	char *p = map(SMALL);
+	char *p = mirrored(_metadata, self, SMALL);
 
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
 	ASSERT_EQ(0, mprotect(p + PAGE, SMALL - 2 * PAGE, PROT_NONE));
 	told(_metadata, self, PROTECTION_VMA);
 	EXPECT_TRUE(faults(self, p + PAGE, SMALL - 2 * PAGE, false));
@@ -44,10 +40,8 @@ TEST_PATH(mprotect_none)
 
 TEST_PATH(munmap)
 {
-	char *p = map(SMALL);
+	char *p = mirrored(_metadata, self, SMALL);
 
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
 	ASSERT_EQ(0, munmap(p, SMALL));
 	told(_metadata, self, UNMAP);
 	EXPECT_TRUE(faults(self, p, SMALL, false));
@@ -55,10 +49,8 @@ TEST_PATH(munmap)
 
 TEST_PATH(munmap_middle)
 {
-	char *p = map(SMALL);
+	char *p = mirrored(_metadata, self, SMALL);
 
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
 	ASSERT_EQ(0, munmap(p + 4 * PAGE, 4 * PAGE));
 	told(_metadata, self, UNMAP);
 	EXPECT_TRUE(faults(self, p + 4 * PAGE, 4 * PAGE, false));
@@ -68,10 +60,8 @@ TEST_PATH(munmap_middle)
 
 TEST_PATH(mmap_fixed)
 {
-	char *p = map(SMALL);
+	char *p = mirrored(_metadata, self, SMALL);
 
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
 	ASSERT_EQ(p, map_at(p, SMALL, MAP_PRIVATE | MAP_ANONYMOUS, -1));
 	told(_metadata, self, UNMAP);
 	EXPECT_TRUE(holds_zeros(p, SMALL));
@@ -95,10 +85,8 @@ TEST_PATH(brk)
 
 TEST_PATH(madv_dontneed)
 {
-	char *p = map(SMALL);
+	char *p = mirrored(_metadata, self, SMALL);
 
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
 	ASSERT_EQ(0, madvise(p, SMALL, MADV_DONTNEED));
 	told(_metadata, self, CLEAR);
 	EXPECT_TRUE(holds_zeros(p, SMALL));
@@ -107,10 +95,8 @@ TEST_PATH(madv_dontneed)
 
 TEST_PATH(madv_free)
 {
-	char *p = map(SMALL);
+	char *p = mirrored(_metadata, self, SMALL);
 
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
 	ASSERT_EQ(0, madvise(p, SMALL, MADV_FREE));
 	told(_metadata, self, CLEAR);
 	EXPECT_TRUE(agrees(self, p, SMALL));
@@ -125,10 +111,8 @@ TEST_PATH(madv_free)
 
 TEST_PATH(madv_free_reclaim)
 {
-	char *p = map(SMALL);
+	char *p = mirrored(_metadata, self, SMALL);
 
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
 	ASSERT_EQ(0, madvise(p, SMALL, MADV_FREE));
 	/* Mapped again, for reading. */
 	EXPECT_TRUE(agrees(self, p, SMALL));
@@ -141,10 +125,8 @@ TEST_PATH(madv_free_reclaim)
 
 TEST_PATH(madv_cold)
 {
-	char *p = map(SMALL);
+	char *p = mirrored(_metadata, self, SMALL);
 
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
 	ASSERT_EQ(0, madvise(p, SMALL, MADV_COLD));
 	check(_metadata, self);
 	usable(_metadata, self, p, SMALL);
@@ -400,10 +382,8 @@ TEST_PATH(mremap_grow)
 
 TEST_PATH(mremap_shrink)
 {
-	char *p = map(SMALL);
+	char *p = mirrored(_metadata, self, SMALL);
 
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
 	ASSERT_EQ(p, mremap(p, SMALL, SMALL / 2, 0));
 	told(_metadata, self, UNMAP);
 	EXPECT_TRUE(faults(self, p + SMALL / 2, SMALL / 2, false));

@@ -205,10 +205,8 @@ TEST_PATH(uffd_move_huge)
 
 TEST_PATH(soft_dirty)
 {
-	char *p = map(SMALL);
+	char *p = mirrored(_metadata, self, SMALL);
 
-	ASSERT_NE(NULL, p);
-	mirror(_metadata, self, p, SMALL);
 	if (!count_pages(p, SMALL, PM_SOFT_DIRTY))
 		SKIP(return, "no soft-dirty bit");
 	ASSERT_EQ(0, write_text("/proc/self/clear_refs", "4"));
