@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# arches.sh [-s|-u] [ARCH[-VARIANT]...]: compile, for all architectures or those named,
-# what the series changes and what uses it: mm/, the TLB code, KVM, and the
+# arches.sh [-s|-u] [ARCH[-VARIANT]...]: compile, for all architectures or those
+# named, what the series changes and what uses it: mm/, the TLB code, KVM, and the
 # subscribers.  Only their objects are made, in $build/arches, never a kernel.
 #
 #	-s	in short: not the subscribers, nor variants that aren't named
