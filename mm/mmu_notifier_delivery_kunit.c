@@ -367,6 +367,7 @@ static struct kunit_suite mmu_notifier_delivery_suite = {
 	.init = mn_sub_init,
 	.test_cases = delivery_cases,
 };
+
 kunit_test_suite(mmu_notifier_delivery_suite);
 
 MODULE_DESCRIPTION("KUnit tests for MMU notifiers: delivery");

@@ -369,6 +369,7 @@ static struct kunit_suite mmu_notifier_race_suite = {
 	.init = mn_sub_init,
 	.test_cases = race_cases,
 };
+
 kunit_test_suite(mmu_notifier_race_suite);
 
 MODULE_DESCRIPTION("KUnit tests for MMU notifiers: race");

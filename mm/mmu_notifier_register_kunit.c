@@ -532,6 +532,7 @@ static struct kunit_suite mmu_notifier_register_suite = {
 	.init = mn_sub_init,
 	.test_cases = register_cases,
 };
+
 kunit_test_suite(mmu_notifier_register_suite);
 
 MODULE_DESCRIPTION("KUnit tests for MMU notifiers: register");
