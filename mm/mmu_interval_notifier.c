@@ -429,6 +429,8 @@ static noinline int insert_interval(struct mmu_interval_notifier *sub,
 		return -EINVAL;
 	if (!mmu_notifier_debug_may_begin(&sub->subscribed, ops))
 		return -EBUSY;
+	if (mmu_notifier_debug_inside(mm))
+		return -EDEADLK;
 
 	mmu_notifier_lockdep_register(mmap_locked);
 	if (attach_to_open(mm, &insertion))
@@ -562,7 +564,7 @@ void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub)
 
 	mm = interval_sub->mm;
 	subs = mm->notifier_subscriptions;
-	if (mmu_notifier_debug_inside(subs)) {
+	if (mmu_notifier_debug_inside(mm)) {
 		mmu_subscription_begins(&interval_sub->subscribed);
 		return;
 	}

@@ -378,9 +378,6 @@ int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
 {
 	int ret;
 
-	if (mmu_notifier_debug_inside(mm->notifier_subscriptions))
-		return -EDEADLK;
-
 	ret = arm(mmap_locked);
 	if (ret)
 		return ret;
@@ -463,6 +460,8 @@ static noinline int register_notifier(struct mmu_notifier *sub,
 
 	if (!mmu_notifier_debug_may_begin(&sub->subscribed, ops))
 		return -EBUSY;
+	if (mmu_notifier_debug_inside(mm))
+		return -EDEADLK;
 
 	return mmu_notifier_subscribe(mm, mmap_locked, attach_notifier,
 				      &registration);
@@ -596,7 +595,7 @@ struct mmu_notifier *mmu_notifier_get(const struct mmu_notifier_ops *ops,
 {
 	struct mmu_notifier *sub;
 
-	if (mmu_notifier_debug_inside(mm->notifier_subscriptions))
+	if (mmu_notifier_debug_inside(mm))
 		return ERR_PTR(-EDEADLK);
 
 	/* Wait for CPU hotplug before mmap_lock is taken, see arm(). */
@@ -732,7 +731,7 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 		return;
 
 	subs = mm->notifier_subscriptions;
-	if (mmu_notifier_debug_inside(subs)) {
+	if (mmu_notifier_debug_inside(mm)) {
 		mmu_subscription_begins(&subscription->subscribed);
 		return;
 	}

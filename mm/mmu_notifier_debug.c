@@ -364,13 +364,16 @@ static bool is_inside(const struct mmu_notifier_subscriptions *subs)
 
 /**
  * mmu_notifier_debug_inside - check that this is not a callback of an mm
- * @subs: the mm's subscriptions; NULL if it never had any
+ * @mm: the mm
  *
  * Return: true if it is one.  Then the caller must neither take locks that may be
  * held around the callback, nor wait for the callback to return.
  */
-bool mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs)
+bool mmu_notifier_debug_inside(const struct mm_struct *mm)
 {
+	const struct mmu_notifier_subscriptions *subs =
+		READ_ONCE(mm->notifier_subscriptions);
+
 	if (!subs || !is_inside(subs))
 		return false;
 	mmu_notifier_report(MMU_NOTIFIER_CHANGED_INSIDE, NULL,

@@ -7,8 +7,11 @@
  * kernel log.
  */
 
+#include <linux/delay.h>
+#include <linux/kmsg_dump.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
+#include <linux/printk.h>
 #include <linux/rculist.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
@@ -134,6 +137,70 @@ static void no_end(struct kunit *test)
 	mn_invalidate(mm);
 	mn_expect_reports(test, MMU_NOTIFIER_NOT_ENDED, 1);
 	mn_invalidate(mm);
+	mn_expect_no_report(test);
+}
+
+/* Is @text in the kernel log, behind where @log was left? */
+static bool is_logged(struct kmsg_dump_iter *log, const char *text)
+{
+	static char line[512];
+	bool found = false;
+	size_t len;
+
+	while (kmsg_dump_get_line(log, false, line, sizeof(line) - 1, &len)) {
+		line[len] = 0;
+		found |= !!strstr(line, text);
+	}
+	return found;
+}
+
+/* The complaint is wanted: keep it from the console. */
+static bool end_is_said_to_sleep(struct mmu_notifier_range *range)
+{
+	static const char complaint[] = "sleeping function called";
+	int loglevel = console_loglevel;
+	struct kmsg_dump_iter log;
+
+	kmsg_dump_rewind(&log);
+	is_logged(&log, complaint);
+
+	/* It comes once a second at most. */
+	ssleep(2);
+	console_loglevel = CONSOLE_LOGLEVEL_SILENT;
+	preempt_disable();
+	mmu_notifier_invalidate_range_end(range);
+	preempt_enable();
+	console_loglevel = loglevel;
+
+	return is_logged(&log, complaint);
+}
+
+static void end_in_atomic_context(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mmu_notifier_range range;
+	struct mn_listener *listener;
+
+	if (!IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || !IS_ENABLED(CONFIG_PRINTK))
+		kunit_skip(test, "needs DEBUG_ATOMIC_SLEEP");
+
+	/* no one subscribes */
+	mn_range_init(&range, mm);
+	mmu_notifier_invalidate_range_start(&range);
+	KUNIT_EXPECT_TRUE(test, end_is_said_to_sleep(&range));
+
+	/* someone does, whose callback doesn't sleep */
+	listener = mn_listener_new(test, mm);
+	mn_range_init(&range, mm);
+	mmu_notifier_invalidate_range_start(&range);
+	KUNIT_EXPECT_TRUE(test, end_is_said_to_sleep(&range));
+	mn_range_init(&range, mm);
+	KUNIT_EXPECT_EQ(test,
+			mmu_notifier_invalidate_range_start_nonblock(&range), 0);
+	KUNIT_EXPECT_FALSE(test, end_is_said_to_sleep(&range));
+
+	KUNIT_EXPECT_EQ(test, listener->ends, 2);
+	mmu_notifier_unregister(&listener->mn, mm);
 	mn_expect_no_report(test);
 }
 
@@ -512,6 +579,7 @@ static struct kunit_case mmu_notifier_debug_cases[] = {
 	KUNIT_CASE(used_again),
 	KUNIT_CASE(end_without_start),
 	KUNIT_CASE(no_end),
+	KUNIT_CASE(end_in_atomic_context),
 	KUNIT_CASE(no_end_and_mm_freed),
 	KUNIT_CASE(many_ranges),
 	KUNIT_CASE(sleeping_callback),

@@ -662,16 +662,12 @@ static void register_inside(struct mn_listener *listener)
 	lockdep_on();
 }
 
-static void registered_in_callback(struct kunit *test)
+static void expect_refused_inside(struct kunit *test, struct attempt *try)
 {
-	struct mm_struct *mm = mm_with_vma(test);
-	struct attempt *try = attempt_alloc(test, mm);
-	struct mn_listener *listener = mn_listener_new(test, mm);
+	struct mm_struct *mm = try->mm;
 	const struct way *way;
 	unsigned int memory;
 
-	listener->in_callback = register_inside;
-	try->mmap_locked = true;
 	for (way = next_way(NULL, ALL_KINDS); way; way = next_way(way, ALL_KINDS)) {
 		for (memory = 0; memory < NR_MEMORIES; memory++) {
 			fill(test, try, memory);
@@ -684,7 +680,24 @@ static void registered_in_callback(struct kunit *test)
 			mn_expect_reports(test, MMU_NOTIFIER_CHANGED_INSIDE, 1);
 		}
 	}
+}
+
+static void registered_in_callback(struct kunit *test)
+{
+	struct mm_struct *mm = mm_with_vma(test);
+	struct attempt *try = attempt_alloc(test, mm);
+	struct mn_listener *listener = mn_listener_new(test, mm);
+	struct mn_listener *interval;
+
+	try->mmap_locked = true;
+	listener->in_callback = register_inside;
+	expect_refused_inside(test, try);
+	/* While ranges are counted, an insertion takes a short cut. */
+	interval = mn_interval_new(test, mm);
+	expect_refused_inside(test, try);
+
 	listener->in_callback = NULL;
+	mmu_interval_notifier_remove(&interval->interval);
 	mmu_notifier_unregister(&listener->mn, mm);
 	mn_expect_no_report(test);
 }

@@ -144,7 +144,7 @@ void mmu_notifier_report(enum mmu_notifier_fault fault,
 void mmu_notifier_calling_begin(struct mmu_notifier_calling *calling,
 				const struct mmu_notifier_subscriptions *subs);
 void mmu_notifier_calling_end(struct mmu_notifier_calling *calling);
-bool mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs);
+bool mmu_notifier_debug_inside(const struct mm_struct *mm);
 int mmu_notifier_suppress(const char *pattern);
 #else
 static inline void
@@ -158,8 +158,7 @@ mmu_notifier_calling_end(struct mmu_notifier_calling *calling)
 {
 }
 
-static inline bool
-mmu_notifier_debug_inside(const struct mmu_notifier_subscriptions *subs)
+static inline bool mmu_notifier_debug_inside(const struct mm_struct *mm)
 {
 	return false;
 }
