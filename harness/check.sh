@@ -9,6 +9,7 @@
 #	scripts		ShellCheck finds nothing in the scripts
 #	cocci		every semantic patch of the project can be read
 #	rules		a semantic patch or line edit that doesn't fit is an error
+#	complaints	what a kernel says counts as a complaint unless it was expected
 #	front-door	make, as a new user may call it
 #	faults		the checks below can fail, except for those that compile
 #	base		the base has nothing left of MMU notifiers
@@ -25,7 +26,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # Those of the project itself, and those of the tree that it makes
-harness_checks='layout readme scripts cocci rules front-door'
+harness_checks='layout readme scripts cocci rules complaints front-door'
 # Those that keep all processors busy by themselves; of the others as many run at a
 # time as there are processors.
 compiling_checks='consumers warnings'
@@ -37,7 +38,7 @@ passed=$build/check/passed
 inputs() {
 	{
 		case $1 in
-		layout|readme|scripts|cocci|rules|front-door) ;;
+		layout|readme|scripts|cocci|rules|complaints|front-door) ;;
 		faults) git -C "$linux" rev-parse pristine ;;
 		base)	git -C "$linux" rev-parse base ;;
 		*)	git -C "$linux" rev-parse pristine base series ;;

@@ -52,6 +52,7 @@
 #define LINES_IN_PAGE	84	/* the shortest line of maps has 49 bytes */
 #define RECENT		32
 #define NEIGHBOURHOOD	(128 * PAGE)
+#define STACK_GAP	(64UL << 10)	/* of gup_vma_lookup() */
 
 struct totals {
 	uint64_t started;	/* processes */
@@ -65,6 +66,7 @@ struct totals {
 struct range {
 	unsigned long start, end;
 	bool writable;
+	bool may_grow;		/* downwards: only private anonymous memory can */
 };
 
 static const struct mn_class *class;
@@ -163,6 +165,7 @@ static void parse_line(const char *p)
 		else if (!*p)
 			return;
 	anonymous = *p == '0';
+	range.may_grow = anonymous && !shared;
 	add_range(range, anonymous || shared);
 }
 
@@ -211,6 +214,27 @@ static bool look_around(void)
 	return nr_ranges;
 }
 
+/*
+ * get_user_pages() of an address that is not mapped, just below a mapping that
+ * grows down, prints a call trace.  maps does not tell which mappings do, so this
+ * returns true for all that can.  No call can rule it out for certain: the program
+ * may unmap the address after maps was read.  What is not read is still checked.
+ */
+static bool maybe_below_stack(unsigned long addr)
+{
+	const struct range *range;
+	bool below = false;
+
+	for (range = ranges; range < ranges + nr_ranges; range++) {
+		if (addr >= range->start && addr < range->end)
+			return false;
+		if (range->may_grow && addr < range->start &&
+		    range->start - addr <= STACK_GAP)
+			below = true;
+	}
+	return below;
+}
+
 /* --- the secondary MMU ------------------------------------------------------ */
 
 static bool attach(void)
@@ -242,7 +266,8 @@ static void read_at(unsigned long addr)
 		.buffer = (uintptr_t)buffer,
 	};
 
-	sys_ioctl(TEST_MN_READ, &arg);
+	if (!maybe_below_stack(addr))
+		sys_ioctl(TEST_MN_READ, &arg);
 }
 
 static void map(void)
