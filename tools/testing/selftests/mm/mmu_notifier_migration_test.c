@@ -384,17 +384,26 @@ TEST_PATH(numa_balancing_huge)
 
 /* --- migration to devices ------------------------------------------------- */
 
-static int hmm_open(void)
+/* Maps SMALL for a device.  Without one it skips the test and returns NULL. */
+static char *map_for_hmm(struct __test_metadata *_metadata, int *fd)
 {
-	return open("/dev/hmm_dmirror0", O_RDWR);
+	char *p = map(SMALL);
+
+	*fd = open("/dev/hmm_dmirror0", O_RDWR);
+	if (*fd < 0)
+		SKIP(return NULL, "no /dev/hmm_dmirror0 (CONFIG_TEST_HMM)");
+	ASSERT_NE(NULL, p);
+	return p;
 }
 
-static int hmm(int fd, unsigned long cmd, void *addr, size_t len, void *buffer)
+/* The device also copies its pages to ptr. */
+static int hmm(int fd, unsigned long cmd, char *addr)
 {
+	static char copy[SMALL];
 	struct hmm_dmirror_cmd arg = {
 		.addr = (uintptr_t)addr,
-		.ptr = (uintptr_t)buffer,
-		.npages = len / PAGE,
+		.ptr = (uintptr_t)copy,
+		.npages = SMALL / PAGE,
 	};
 
 	return ioctl(fd, cmd, &arg) ? -errno : 0;
@@ -402,15 +411,13 @@ static int hmm(int fd, unsigned long cmd, void *addr, size_t len, void *buffer)
 
 TEST_PATH(device_private)
 {
-	char *p = map(SMALL), *copy = map(SMALL);
-	int fd = hmm_open();
+	int fd;
+	char *p = map_for_hmm(_metadata, &fd);
 
-	if (fd < 0)
-		SKIP(return, "no /dev/hmm_dmirror0 (CONFIG_TEST_HMM)");
-	ASSERT_NE(NULL, p);
-	ASSERT_NE(NULL, copy);
+	if (!p)
+		return;
 	mirror(_metadata, self, p, SMALL);
-	ASSERT_EQ(0, hmm(fd, HMM_DMIRROR_MIGRATE_TO_DEV, p, SMALL, copy));
+	ASSERT_EQ(0, hmm(fd, HMM_DMIRROR_MIGRATE_TO_DEV, p));
 	told(_metadata, self, MIGRATE);
 	/* Either side brings it back. */
 	EXPECT_TRUE(agrees(self, p, SMALL));
@@ -422,16 +429,14 @@ TEST_PATH(device_private)
 /* Missing pages are allocated on the device: a range to look, another to map. */
 TEST_PATH(device_private_hole)
 {
-	char *p = map(SMALL), *copy = map(SMALL);
-	int fd = hmm_open();
+	int fd;
+	char *p = map_for_hmm(_metadata, &fd);
 
-	if (fd < 0)
-		SKIP(return, "no /dev/hmm_dmirror0 (CONFIG_TEST_HMM)");
-	ASSERT_NE(NULL, p);
-	ASSERT_NE(NULL, copy);
+	if (!p)
+		return;
 	ASSERT_TRUE(holds_zeros(p, SMALL));
 	mirror_read(_metadata, self, p, SMALL);
-	ASSERT_EQ(0, hmm(fd, HMM_DMIRROR_MIGRATE_TO_DEV, p, SMALL, copy));
+	ASSERT_EQ(0, hmm(fd, HMM_DMIRROR_MIGRATE_TO_DEV, p));
 	if (self->class != TEST_MN_SVA)
 		EXPECT_LE(self->before.invalidations[MIGRATE] + 2,
 			  mn_stats(self).invalidations[MIGRATE]);
@@ -443,15 +448,13 @@ TEST_PATH(device_private_hole)
 
 TEST_PATH(device_exclusive)
 {
-	char *p = map(SMALL), *copy = map(SMALL);
-	int fd = hmm_open();
+	int fd;
+	char *p = map_for_hmm(_metadata, &fd);
 
-	if (fd < 0)
-		SKIP(return, "no /dev/hmm_dmirror0 (CONFIG_TEST_HMM)");
-	ASSERT_NE(NULL, p);
-	ASSERT_NE(NULL, copy);
+	if (!p)
+		return;
 	mirror(_metadata, self, p, SMALL);
-	ASSERT_EQ(0, hmm(fd, HMM_DMIRROR_EXCLUSIVE, p, SMALL, copy));
+	ASSERT_EQ(0, hmm(fd, HMM_DMIRROR_EXCLUSIVE, p));
 	told(_metadata, self, EXCLUSIVE);
 	/* The CPU takes it back, and the device must be notified of that. */
 	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
