@@ -76,32 +76,6 @@ boot() {
 		tee "$out/$test-$kernel.err" >&2
 }
 
-# tap LOG NAME: what the selftest NAME has printed, and the kernel at that time
-tap() { excerpt "$1" "$2" "^#  *RUN  *$2 " "^not ok .* $2\>"; }
-
-# report TEST STATUS: a line for each result, and for the host itself
-report() {
-	local log=$logs/$1-$kernel.log name kind text status=0 any=
-	while read -r name kind text; do
-		any=1
-		case $kind in
-		PASS)	echo "ok $name${text:+ $text}" ;;
-		SKIP)	echo "SKIP $name ${text:-it gives no reason}" ;;
-		*)	echo "FAIL $name ${text:-no reason given}; log: $(tap "$log" "$name")"
-			status=1 ;;
-		esac
-	done < <(sed -n 's/^RESULT //p' "$log")
-	[ -n "$any" ] || status=1
-	text=$(sed -n 's/^.*error: boot [^:]*: //p' "$out/$1-$kernel.err" | tail -n 1)
-	if [ "$2" -eq 0 ] || [[ $text =~ ^[a-z0-9_.-]+\ FAIL\  ]]; then
-		echo "ok $1-host"
-	else
-		echo "FAIL $1-host ${text:-boot.sh ended with $2; log: $log}"
-		status=1
-	fi
-	return $status
-}
-
 # total: what all seeds together have done
 total() {
 	awk '/^RESULT stress\.[0-9]* PASS/ {
@@ -123,7 +97,7 @@ total() {
 run() {
 	local status=0
 	boot "$@" || status=$?
-	report "$1" $status || result=1
+	report "$1" "$kernel" $status "$out/$1-$kernel.err" || result=1
 }
 
 [ -z "${LEAKS:-}" ] || configured "$kernel" DEBUG_KMEMLEAK ||

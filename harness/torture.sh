@@ -17,7 +17,6 @@ kernel=${KERNEL:-debug}
 out=$build/torture
 root=$out/root
 name=torture-$kernel
-log=$logs/$name.log
 obj=$build/selftests/obj/mm
 program=$(command -v stress-ng) || die "torture: stress-ng is not installed"
 
@@ -60,29 +59,6 @@ boot() {
 		tee "$out/$name.err" >&2
 }
 
-# report STATUS: a line for each result, and for the host itself
-report() {
-	local name kind text status=0 any=
-	while read -r name kind text; do
-		any=1
-		case $kind in
-		PASS)	echo "ok $name $text" ;;
-		SKIP)	echo "SKIP $name $text" ;;
-		*)	echo "FAIL $name $text; log: $log"
-			status=1 ;;
-		esac
-	done < <(sed -n 's/^RESULT //p' "$log")
-	[ -n "$any" ] || status=1
-	text=$(sed -n 's/^.*error: boot [^:]*: //p' "$out/$1.err" | tail -n 1)
-	if [ "$2" -eq 0 ] || [[ $text =~ ^[a-z0-9_.-]+\ FAIL\  ]]; then
-		echo "ok torture-host"
-	else
-		echo "FAIL torture-host ${text:-boot.sh ended with $2; log: $log}"
-		status=1
-	fi
-	return $status
-}
-
 "$top/harness/selftests.sh" build
 mkdir -p "$out"
 step "torture: compile" torture-build.log compile
@@ -92,6 +68,6 @@ begin=$SECONDS
 status=0
 boot || status=$?
 result=0
-report "$name" $status || result=1
+report torture "$kernel" $status "$out/$name.err" || result=1
 say "torture: $(((SECONDS - begin) / 60)) minutes"
 exit $result
