@@ -3,11 +3,11 @@
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
-# What may run at a time, the scripts know: see JOBS.
+# The scripts know what may run in parallel: see JOBS.
 .NOTPARALLEL:
 
 # The groups of harness/setup.sh that the targets need besides the tree's.  What
-# is missing for any of them is told at the start.
+# is missing for any of them is reported at the start.
 needs_docs := docs
 needs_kernel := kernel
 needs_kunit := kernel kunit
@@ -66,7 +66,7 @@ check: tree ## run the static checks: parity, checkpatch, sparse, users of the A
 docs: tree ## build the HTML of our documentation, without a warning
 	@harness/docs.sh
 
-picture: ## draw the picture of README.md anew
+picture: ## redraw the picture of README.md
 	@harness/setup.sh docs
 	@harness/picture.sh
 

@@ -12,9 +12,9 @@
 #	foo.lines, foo.NAME.lines	line edits for TREE/foo, see lines.awk
 #	anything else	a new file, copied to TREE/PATH
 #
-# In a semantic patch every rule has a name, declares "position p" and stands
-# behind a line "// expect N", the number of places it must match.  A rule that
-# matches more or fewer is an error which names the file and the rule, and the
+# In a semantic patch every rule has a name, declares "position p" and follows
+# a line "// expect N", the number of places it must match.  A rule that
+# matches more or fewer is an error that names the file and the rule, and the
 # kernel's file stays as it was.
 
 . "$(dirname "$0")/lib.sh"
@@ -32,13 +32,13 @@ target() {
 	printf '%s\n' "$file"
 }
 
-# counted RULEFILE: the rule file with a counter behind it for every rule
+# counted RULEFILE: the rule file, followed by a counter for every rule
 counted() {
 	cat "$1"
 	expectations "$1" | while read -r rule _; do
 		printf '\n@script:python@\np << %s.p;\n@@\n' "$rule"
 		# The line alone won't do: in a function that an earlier rule
-		# has changed it counts from the function's beginning.
+		# has changed it is relative to the start of that function.
 		printf 'print("hit %s %%s %%s %%s" %% (p[0].current_element, ' "$rule"
 		printf 'p[0].line, p[0].column), flush=True)\n'
 	done

@@ -4,7 +4,7 @@
 # named, what the series changes and what uses it: mm/, the TLB code, KVM, and the
 # subscribers.  Only their objects are made, in $build/arches, never a kernel.
 #
-#	-s	in short: not the subscribers, nor variants that aren't named
+#	-s	short: without the subscribers, and variants that aren't named
 #	-u	only the subscribers
 #
 # harness/config/arches/ARCH.config is what ARCH is configured with.  Its
@@ -24,7 +24,7 @@ llvm=-19
 configs=$top/harness/config/arches
 out=$build/arches
 
-# The software secondary MMU; its option says where it can be had.
+# The software secondary MMU; its option says on which architectures it is available.
 testmmu='lib/test_mmu_notifier_.*'
 
 # kernel_arch ARCH: what the kernel calls it
@@ -105,15 +105,15 @@ unmodified() {
 	[ -z "$changed" ] || { echo "error: the series changes" $changed; return 1; }
 }
 
-# objects DIR: the objects and what is noted about each, but for those of programs
+# objects DIR: the objects and what is noted about each, except those of programs
 # that run while the kernel is built
 objects() {
 	find "$1" \( -path "$1/scripts" -o -path "$1/tools" \) -prune -o \
 		\( -name '*.o' -o -name '.*.o.cmd' \) -print0
 }
 
-# prepare ARCH VARIANT: all objects are made anew (ccache remembers them), as
-# what is not compiled is not warned about either
+# prepare ARCH VARIANT: all objects are made again (ccache remembers them), as
+# what is not compiled causes no warning
 prepare() {
 	local dir=$out/$1$2 file=$configs/$1.config
 	case $2 in

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# boot-checks.sh [HOW]: does boot.sh notice that a machine has died?  Lets it die
-# in each way that harness/host/tests/dies knows, or HOW.  The kernel "host" and
-# the initramfs must be there.  Prints a line for each: "ok HOW", or "FAIL HOW
+# boot-checks.sh [HOW]: check that boot.sh notices when a machine dies, in each way
+# that harness/host/tests/dies knows, or HOW.  The kernel "host" and the initramfs
+# must be there.  Prints a line for each: "ok HOW", or "FAIL HOW
 # REASON".
 
 . "$(dirname "$0")/lib.sh"
@@ -11,8 +11,7 @@
 only=${1:-}
 result=0
 
-# notices HOW TEXT: boot.sh must fail and say so.  It is to take a minute of
-# silence for a hang.
+# notices HOW TEXT: boot.sh must fail with TEXT.  A minute of silence is a hang.
 notices() {
 	local said
 	[ -z "$only" ] || [ "$only" = "$1" ] || return 0

@@ -8,9 +8,9 @@
 #	-i NAME		the initramfs $build/NAME.cpio.gz (initramfs)
 #	-l NAME		the console goes to $logs/NAME.log (boot-TEST)
 #	-m MIB		memory (256)
-#	-n MIB		so much of it, at its end, is a node without processors (0)
+#	-n MIB		how much of it, at its end, is a node without processors (0)
 #	-c CPUS		processors (2)
-#	-d MIB		size of the swap disk /dev/vda (0: there is none)
+#	-d MIB		size of the swap disk /dev/vda (0: none)
 #	-s MINUTES	silence of the test that counts as a hang (10)
 #	-p		the processors run in parallel; not for KVM
 #	-q		do not show the results
@@ -35,22 +35,22 @@ while getopts k:i:l:m:n:c:d:s:pq option; do
 	s) silence=$OPTARG ;;
 	p) thread=multi ;;
 	q) quiet=1 ;;
-	*) die "usage: see the head of harness/boot.sh" ;;
+	*) die "boot.sh: its options are listed at its head" ;;
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -ge 1 ] || die "boot.sh: which test?"
+[ $# -ge 1 ] || die "usage: boot.sh [OPTION...] TEST [PARAMETER...]"
 run=$1
 shift
 log=$logs/${logname:=boot-$run}.log
 bzimage=$build/kernel-$kernel/arch/x86/boot/bzImage
 image=$build/swap-$logname.img
 qemu=
-# What makes a machine that is broken stop.
+# What stops a broken machine
 deadly=(softlockup_panic=1 sysctl.kernel.hung_task_panic=1
 	sysctl.kernel.panic_on_rcu_stall=1)
 
-# our_functions: those of the files that are new with the series
+# our_functions: the functions of the files that the series adds
 our_functions() {
 	local file
 	git -C "$linux" diff --diff-filter=A --name-only base series -- '*.c' |
@@ -60,8 +60,8 @@ our_functions() {
 		done | awk 'NF == 3 && $2 ~ /[tT]/ { print $3 }' | sort -u
 }
 
-# not_elsewhere: less the data races (KCSAN) that no function of ours takes part
-# in, of which 6.12 has many
+# not_elsewhere: standard input without the data races (KCSAN) that involve no
+# function of ours: 6.12 has many
 not_elsewhere() {
 	awk '
 	FILENAME != "-" { ours[$1] = 1; next }
@@ -95,7 +95,7 @@ tsc_khz() {
 # With a thread for each, QEMU 7.2 now and then saves the host's registers as
 # those of the guest when a guest exits (a guest dies of a triple fault, on any
 # kernel), and may go on executing a breakpoint that another processor has put
-# into the kernel's code and taken out again.
+# into the kernel's code and removed.
 start_qemu() {
 	local args=(-accel "tcg,thread=$thread" -cpu "max,+svm,+npt" -smp "$cpus"
 		-m "$memory" -display none -vga none -qmp stdio -nic none -no-reboot
@@ -119,8 +119,8 @@ start_qemu() {
 		args+=(-drive "file=$image,format=raw,if=virtio,cache=unsafe,werror=report,rerror=report")
 	fi
 	: >"$log"
-	# QEMU tells on its monitor why the machine stopped: the kernel's last
-	# words may not reach the console.  The monitor must not see the end of
+	# QEMU's monitor says why the machine stopped: the kernel's last words
+	# may not reach the console.  The monitor must not see the end of
 	# its input.
 	rm -f "$log.monitor"
 	mkfifo "$log.monitor"
@@ -140,14 +140,14 @@ fail() {
 
 disk_full() { [ "$(df -k --output=avail "$build" | tail -n 1)" -lt 256 ]; }
 
-# booting: has no test begun yet, and has the kernel complained of nothing?
+# booting: whether no test has begun yet, and the kernel has not complained
 booting() {
 	! grep -aq "^START $run " "$log" &&
 		[ -z "$(complaints <(tr -d '\r' <"$log"))" ]
 }
 
-# spoken: how many lines tell that the machine is alive.  When it has booted they
-# are those of the test: a kernel that is stuck may say so again and again.
+# spoken: how many lines show that the machine is alive.  Once it has booted only
+# those of the test do: a kernel that is stuck may repeat itself.
 spoken() {
 	if booting; then
 		wc -l <"$log"
@@ -157,7 +157,7 @@ spoken() {
 }
 
 # watch: wait for QEMU to end, or stop it when the test was silent for too long.
-# Silence and not the time it takes tells a hang from slow emulation.
+# A hang differs from slow emulation by its silence, not by the time.
 # On a full disk the console is silent too, as its log can't grow.
 watch() {
 	local begin=$SECONDS spoke=$SECONDS next=30 size=0 lines=0 now
@@ -184,7 +184,8 @@ watch() {
 powered_off() { grep -q '"reason": "guest-shutdown"' "$log.qemu"; }
 
 [ -f "$bzimage" ] || die "boot.sh: kernel $kernel is not built: no $bzimage"
-[ -f "$build/$initramfs.cpio.gz" ] || die "boot.sh: no $build/$initramfs.cpio.gz"
+[ -f "$build/$initramfs.cpio.gz" ] ||
+	die "boot.sh: initramfs $initramfs is not built: no $build/$initramfs.cpio.gz"
 
 begin=$SECONDS
 start_qemu "$@"

@@ -10,9 +10,9 @@ if [ ! -e "$build" ]; then
 	exit 0
 fi
 ours "$build" || die "clean: $build was not made here: nothing is removed"
-# The marker goes last, so that one that is interrupted can be repeated.  A link
+# The marker goes last, so that an interrupted run can be repeated.  A link
 # to a directory stays, and so does a mount point.
 find "$build/" -mindepth 1 -maxdepth 1 ! -name "$marker" -exec rm -rf {} +
 rm -f "$build/$marker"
 rmdir "$build" 2>/dev/null || true
-say "clean: $build is removed"
+say "clean: removed $build"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # docs.sh: builds the HTML of Documentation/mm, which has our pages, in $build/docs.
 # A warning about one of our pages, or about a file of ours that they take text
-# from, is an error.  What other pages are warned about is not our business.
+# from, is an error.  Warnings about other pages are ignored.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -12,10 +12,10 @@ warnings=$logs/docs-warnings.txt
 
 added() { git -C "$linux" diff --name-only --diff-filter=A base series -- "$@"; }
 
-# Pages that haven't changed would not be warned about again.
+# Otherwise Sphinx would not repeat its warnings about unchanged pages.
 rm -rf "$out"
 mkdir "$out"
-# The pages of other subsystems that are made from YAML go into the source tree.
+# YNL_INDEX: pages made from YAML would be written into the source tree.
 step "docs" docs.log kernel_make "$linux" "$out" SPHINXDIRS=mm YNL_INDEX= htmldocs
 grep -iE 'warning|error' "$logs/docs.log" | grep -F "$(added)" >"$warnings" || true
 [ ! -s "$warnings" ] || {

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# each.sh: does every patch of the series compile, with CONFIG_MMU_NOTIFIER and
-# without?  Goes through the commits between base and series and compiles the
-# directories that the series touches.
+# each.sh: compile every patch of the series, with CONFIG_MMU_NOTIFIER and without.
+# Goes through the commits between base and series and compiles the directories
+# that the series touches.
 #
 # Prints "ok PATCH with|without" for each; SKIP where the tree has no such option
 # yet.  Stops at the first that does not compile.
@@ -22,7 +22,7 @@ test_device() {
 
 has() { grep -q "^$2=y" "$out/$1/.config"; }
 
-# configure WHICH CONFIG: what the kernel does not have yet is left out
+# configure WHICH CONFIG: options that the kernel does not have yet are left out
 configure() {
 	mkdir -p "$out/$1"
 	cp "$build/kernel-$2/wanted.config" "$out/$1/wanted.config"
@@ -51,7 +51,7 @@ patch() {
 
 for config in host nommu_notifier; do
 	[ -f "$build/kernel-$config/wanted.config" ] ||
-		die "each.sh: kernel $config was never configured: make kernel"
+		die "each.sh: kernel $config is not built: run make each"
 done
 rm -rf "$src"
 mkdir -p "$out"

@@ -3,8 +3,8 @@
 # Sourced, after lib.sh, by the scripts that configure kernels.
 #
 # A configuration is allnoconfig plus what a file asks for (a line "#include
-# FILE" takes in another first, whose name is relative), and every line of it
-# must come true: a symbol that Kconfig drops is an error that names it.
+# FILE" includes another first, by its relative name), and every line of it must
+# take effect: a symbol that Kconfig drops is an error that names it.
 
 # wanted FILE [END]: the lines FILE asks for, those it includes first; with END,
 # only those above the line that begins with it
@@ -44,6 +44,6 @@ configure() {
 	KCONFIG_ALLCONFIG=$2/wanted.config "${@:3}" allnoconfig || return
 	wrong=$(unmet "$2")
 	[ -z "$wrong" ] && return
-	echo "error: $1.config: $(head -n 3 <<<"$wrong" | paste -sd,)"
+	echo "error: $1.config: no effect: $(head -n 3 <<<"$wrong" | paste -sd,)"
 	return 1
 }

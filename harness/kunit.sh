@@ -22,15 +22,15 @@ run_suites() {
 		--timeout "$seconds" "$filter" || [ -s "$kunit/test.log" ]
 }
 
-# told: what kunit.py printed of the tests, without the time of day
-told() {
+# results: what kunit.py printed of the tests, without the time of day
+results() {
 	sed -n 's/^\[[0-9:]*\] //p' "$logs/kunit.log" |
 		sed '1,/^Starting KUnit/d; /^Elapsed time/d'
 }
 
 # first_fault: the first test or suite that did not end well
 first_fault() {
-	told | awk '
+	results | awk '
 	/^=+ [^ ]+ \(/ { suite = $2 ": " }
 	/^\[(ERROR|FAILED|CRASHED)\]/ && !n++ { print suite $0 }'
 }
@@ -53,10 +53,10 @@ list_complaints() {
 mkdir -p "$kunit"
 
 step kunit kunit.log run_suites || exit 1
-told
+results
 list_complaints || die "kunit: the kernel complains; log: $kunit/test.log"
 # If the kernel dies after the last test, kunit.py counts an error, but succeeds.
-summary=$(told | sed -n 's/^Testing complete. //p')
+summary=$(results | sed -n 's/^Testing complete. //p')
 [[ $summary =~ \ passed:\ [0-9]+(,\ skipped:\ [0-9]+)?$ ]] && exit
 fault=$(first_fault)
 die "kunit: ${fault:-no test passed} (${summary:-no result}); log: $logs/kunit.log"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced by every script of the harness: where things are, how a step shows
-# itself, and how an error is told.
+# Sourced by every script of the harness: where things are, how a step shows its
+# progress, and how errors are reported.
 #
 # A step runs one command with its output in a log.  While it runs, its name,
 # the time it has taken and its last line of output are shown (rewritten in
@@ -33,8 +33,8 @@ unset MAKEFLAGS MFLAGS MAKEOVERRIDES
 # The file that marks a directory as a build directory of this project
 marker=.mmu-notifier-build
 
-# ours DIR: was this build directory made here?  Those that were made before there
-# was a marker are told by what is in them.
+# ours DIR: whether this build directory was made here.  Older ones have no marker,
+# and are recognised by their contents.
 ours() {
 	[ -e "$1/$marker" ] || { [ -d "$1/logs" ] && [ -f "$1/tree.state" ]; }
 }
@@ -44,7 +44,7 @@ use_build() {
 	local files
 	[ ! -e "$build/$marker" ] || [ ! -d "$logs" ] || [ ! -w "$logs" ] || return 0
 	[[ $build != *[[:space:]:]* ]] ||
-		die "BUILD: '$build' has a blank or a colon, which no kernel build takes"
+		die "BUILD: '$build' has a blank or a colon, which the kernel's build can't handle"
 	[ ! -d "${LINUX:-}" ] || [[ $build/ != "$(realpath -s -- "$LINUX")"/* ]] ||
 		die "BUILD: $build is in LINUX, which is only read"
 	mkdir -p "$build" 2>/dev/null && [ -w "$build" ] ||
@@ -121,7 +121,7 @@ last_line() {
 		tr -dc '[:print:]' || true
 }
 
-# complaint LOG: what a command that failed complained of first, or said last
+# complaint LOG: the first error that a failed command printed, or its last line
 complaint() {
 	local line
 	line=$(tr '\r' '\n' <"$1" | grep -am1 -E '(^|[^a-z])error: |undefined reference' |
@@ -129,11 +129,11 @@ complaint() {
 	echo "${line:-$(last_line "$1")}"
 }
 
-# configured KERNEL OPTION: has a kernel been built with it?
+# configured KERNEL OPTION: whether the kernel was built with it
 configured() { grep -qs "^CONFIG_$2=y" "$build/kernel-$1/.config"; }
 
-# excerpt LOG NAME FROM TO: what LOG tells of the test NAME, which is what stands
-# between two patterns, in a file of its own; if there is nothing, LOG
+# excerpt LOG NAME FROM TO: what LOG has of the test NAME, from one pattern to
+# another, in a file of its own; LOG itself if it has nothing
 excerpt() {
 	local file=${1%.log}/$2.log
 	mkdir -p "${1%.log}"

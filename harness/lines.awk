@@ -6,11 +6,11 @@
 #
 # A rule file is a sequence of
 #
-#	@@ NAME after ^regex$	the "+" lines below go behind the line that matches
-#	@@ NAME before ^regex$	... in front of it
+#	@@ NAME after ^regex$	the "+" lines below go after the line that matches
+#	@@ NAME before ^regex$	... before it
 #	@@ NAME replace ^regex$	... in its place
 #	@@ NAME cut ^regex$	the line goes, and the "-" lines below (regexes,
-#				each for one line) must be the lines behind it,
+#				each for one line) must be the lines after it,
 #				which go too
 #
 # "#" lines are comments.  An anchor must match exactly once.

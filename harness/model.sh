@@ -5,8 +5,8 @@
 # Each model has to hold in every state it can reach, and each of its mutants,
 # a MUT_* that the model's head lists, has to break the claim it is listed with.
 # Every claim has to be broken by some mutant: one that no mutant breaks may be
-# one that nothing can.  Says "ok NAME" or "FAIL NAME" for each, and fails if one
-# did.
+# one that nothing can.  Prints "ok NAME" or "FAIL NAME" for each, and fails if
+# one did.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -45,7 +45,7 @@ violated() {
 	fi
 }
 
-# unreached LOG: the steps that the search never came to, but for the ends of
+# unreached LOG: the steps that the search never came to, except the ends of
 # processes that have none
 unreached() { grep -a ', state [0-9]*, "' "$1" | grep -v '"-end-"$'; }
 
@@ -77,13 +77,13 @@ judge() {
 	fi
 }
 
-# listed MODEL: the head of the model has what the model has
+# listed MODEL: the head of the model lists what the model has
 listed() {
 	local ifs heads claims broken
 	ifs=$(sed '1,/^ \*\//d' "$models/$1.pml" | grep -o 'MUT_[A-Z_]*' | sort -u)
 	heads=$(mutants "$1" | cut -d ' ' -f 1 | sort)
 	if [ -z "$heads" ] || [ "$ifs" != "$heads" ]; then
-		echo "FAIL $1/mutants: its head lists others than it has"
+		echo "FAIL $1/mutants: its head does not list the mutants that it has"
 		return 1
 	fi
 	claims=$(grep -o 'claim_[a-z]*' "$models/$1.pml" | sort -u)

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# mutate.sh [PATTERN]: is every hook needed, and does a test notice when it is
-# missing?  Boots the debug kernel, silences each hook in turn and runs the tests
-# that should notice.  PATTERN, a shell pattern, selects hooks; FIXTURE=mn or young
-# selects tests.
+# mutate.sh [PATTERN]: check that every hook is needed, and that a test notices when
+# it is missing.  Boots the debug kernel, silences each hook in turn and runs the
+# tests that should notice.  PATTERN, a shell pattern, selects hooks; FIXTURE=mn or
+# young selects tests.
 #
 # Prints a line for each hook: "ok HOOK caught by TEST, N s", or "FAIL HOOK
 # REASON"; one that harness/mutate.known names is "SKIP HOOK REASON".  The table
@@ -32,8 +32,8 @@ pack() {
 		"$build/kvm-selftests/root" "$notes" >&2
 }
 
-# boot [HOOK]: continues after HOOK.  Its status does not matter: many a missing
-# hook makes the kernel complain.
+# boot [HOOK]: continues after HOOK.  Its status does not matter: the kernel often
+# complains when a hook is missing.
 boot() {
 	: >"$log"
 	"$top/harness/boot.sh" -q -k debug -i mutate -l mutate -m 2048 -n 256 -d 512 \

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Writes build/replace.patch, the one patch that takes a pristine tree to the
 # series, for those who carry patches.  It applies with "git apply" and with
-# "patch -p1"; that the former makes exactly the series of it is checked.
+# "patch -p1"; that the former gives exactly the series is checked.
 
 . "$(dirname "$0")/lib.sh"
 

@@ -63,7 +63,7 @@ upstream	static:numa		libnuma-dev
 upstream	static:uring		liburing-dev
 '
 
-# Coccinelle loads it to tell where a rule has matched.
+# Coccinelle loads it to report where a rule has matched.
 python_library() { [[ $(ldconfig -p) == *libpython3* ]]; }
 debian_kernel() { [ -n "${LINUX:-}" ] || [ -f "$debian" ]; }
 static_busybox() { [ -x /bin/busybox ] && ! ldd /bin/busybox; }

@@ -9,14 +9,14 @@ choose_source() {
 
 refuse() { die "LINUX: $source $*"; }
 
-# candidates: the files that tell a 6.12 kernel, and one that has the series
+# candidates: the files by which to recognise a 6.12 kernel, or one with the series
 candidates() {
 	echo mm/memory.c
 	echo mm/mmu_notifier.c
 	added
 }
 
-# added: the files that are new with the series
+# added: the files that the series adds
 added() {
 	files_of "$top"/series/[0-9]* | sed 's/.* -> //' |
 		grep -vE '\.(cocci|lines)$' | grep -vxFf "$top/base/removed"

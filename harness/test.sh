@@ -190,7 +190,7 @@ host="build-host initramfs"
 prepare setup "$harness/setup.sh"
 after setup single tree "$harness/tree.sh"
 
-# One after the other, as each of these keeps all processors busy by itself.
+# Each in turn, as each keeps all processors busy by itself.
 after tree suite check "$harness/check.sh"
 after tree suite arches "$harness/arches.sh" -s arm64 x86_64-nommu_notifier
 after setup suite model "$harness/model.sh"

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # torture.sh: run programs that are not ours, the memory stressors of Debian's
-# stress-ng, in the emulated host, with a software secondary MMU in every process
-# of them.  Does a translation outlive what it was made from?
+# stress-ng, in the emulated host, with a software secondary MMU in each of their
+# processes, which checks that no translation outlives what it was made from.
 #
 # Prints a line for each class of secondary MMU: "ok torture.CLASS ..." or "FAIL
-# torture.CLASS REASON"; then one for each hook that was silenced to see that this
-# is noticed.  CLASSES="NAME..." are the classes, STRESSORS=PATTERN chooses from
+# torture.CLASS REASON"; then one for each hook that was silenced, which must be
+# noticed.  CLASSES="NAME..." are the classes, STRESSORS=PATTERN chooses from
 # harness/torture.stressors, SEED=N is the seed; KERNEL=NAME is the kernel (debug).
 
 . "$(dirname "$0")/lib.sh"

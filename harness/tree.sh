@@ -150,7 +150,7 @@ if [ ! -d "$linux/.git" ] ||
 	echo "$origin" > "$linux/.git/origin"
 fi
 
-# What a step that failed has left half done goes.
+# Removes what a failed step has left half done.
 restore() {
 	[ $? -eq 0 ] || move_to "$head"
 }

@@ -19,7 +19,7 @@ BEGIN {
 	test = "boot"
 }
 
-# rest: what comes behind the first n words of the line
+# rest: what comes after the first n words of the line
 function rest(n,  s) {
 	s = $0
 	while (n-- > 0)

@@ -1,21 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# upstream.sh [PATTERN]: is anything that the kernel's own selftests for KVM and
-# mm find worse on our kernel than on the pristine one?  Builds both with the
+# upstream.sh [PATTERN]: check that nothing in the kernel's own selftests for KVM
+# and mm is worse on our kernel than on the pristine one.  Builds both with the
 # same configuration, and the selftests of the pristine tree, and runs these on
-# both in emulated hosts, side by side.  PATTERN, as of a shell, chooses tests; a
+# both in emulated hosts, side by side.  PATTERN, a shell pattern, selects tests; a
 # test is a program and its arguments, with commas in between.
 #
 # Prints a table of the tests, which is left in $build/upstream.rst too.  The last
-# line tells how many are the same, better and worse; one that is worse is a
-# failure.  Worse is a test that does not come as far on our kernel (pass, skip,
-# fail, hang, kill the machine), or of which one result of its own does not, or
-# that makes the kernel complain of what it did not complain of.  Such a test is
-# run again alone, three times on each kernel.  It is worse if ours does so again
-# and pristine never does; otherwise it is called a flake.
+# line says how many are the same, better and worse; one that is worse is a
+# failure.  A test is worse if on our kernel it, or one of its own results, is
+# further down the list of pass, skip, fail, hang and kill the machine, or if the
+# kernel complains of something new.  Such a test is run again alone, three times
+# on each kernel.  It is worse if ours does so again and pristine never does;
+# otherwise it is called a flake.
 #
 # What harness/upstream.skip names is left out.  A machine that dies is booted
-# again and goes on behind the test that killed it.
+# again and continues after the test that killed it.
 
 . "$(dirname "$0")/lib.sh"
 . "$top/harness/kselftest.sh"
@@ -90,10 +90,10 @@ build_all() {
 	"$top/harness/initramfs.sh" -o upstream "$root" >&2
 }
 
-# boot KERNEL ALL PARAMETER...: the console goes to the end of ALL.  The status is
-# of no interest: the kernel may well complain of what a test does.  The tests of
-# migration want two nodes and three processors.  What is above the kernel's
-# memory is that of two devices which are coherent, for HMM's tests.
+# boot KERNEL ALL PARAMETER...: the console goes to the end of ALL.  The status does
+# not matter: a test may well make the kernel complain.  The migration tests need
+# two nodes and three processors.  Above the kernel's memory is that of two
+# coherent devices, for HMM's tests.
 boot() {
 	local log=upstream-$1
 	"$top/harness/boot.sh" -q -k "$1" -i upstream -l "$log" -m 2576 -c 3 -d 512 \
@@ -104,7 +104,7 @@ boot() {
 
 ended() { grep -aq '^RESULT end PASS' "$1"; }
 
-# died_in ALL: the test with which the machine did not come to an end
+# died_in ALL: the test that was running when the machine died
 died_in() {
 	grep -aE '^(===|RESULT) ' "$1" | tail -n 1 | sed -n 's/^=== \([^ ]*\).*/\1/p'
 }
@@ -167,7 +167,7 @@ repeat() {
 	done
 }
 
-# tabulate: what compare tells, for the reader
+# tabulate: what compare found, as a table
 tabulate() {
 	awk -F '\t' '
 	function row(a, b, c, d, e) {

@@ -134,7 +134,7 @@ static int sva_fault(struct test_mmu *mmu, unsigned long addr, bool write)
  *
  * A page table entry that is used becomes young at the same time, and for writing
  * it must be dirty, which the fault handler sees to: the CPU need not flush what
- * nobody can have cached.
+ * nothing can have cached.
  */
 static int sva_fill(struct test_mmu *mmu, unsigned long addr, bool write)
 {

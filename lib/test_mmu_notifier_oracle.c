@@ -9,7 +9,7 @@
  * The order of events makes the verdict reliable.  A translation is dropped before
  * the page table entry changes, and none is set before the range has ended.  So,
  * under the page table lock, an entry that disagrees with a translation that still
- * exists means that somebody changed it without notifying.
+ * exists means that it was changed without notifying.
  */
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
@@ -188,7 +188,7 @@ struct folio *test_mn_get_mapped(struct mm_struct *mm, unsigned long addr,
 		folio = NULL;
 		goto out;
 	}
-	/* It may have been freed before, and be another's by now. */
+	/* It may have been freed before, and reused by now. */
 	again = walk(mm, addr, false);
 	if (page_folio(page) != folio || !again.present ||
 	    again.pfn != leaf.pfn || again.writable != leaf.writable) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Software secondary MMU: what is reported of a stale translation, which includes
+ * Software secondary MMU: the report of a stale translation, which includes
  * the last event that should have removed it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt

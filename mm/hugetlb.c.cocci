@@ -67,8 +67,8 @@ position p;
   ...
   }
 
-// tlb_finish_mmu() frees the pages behind the end: their ptes are none by then,
-// so that nobody can find them again.
+// tlb_finish_mmu() frees the pages after the end: their ptes are none by then, so
+// that nothing can find them again.
 // expect 1
 @unmap@
 identifier vma, start, end, tlb;
@@ -89,8 +89,8 @@ position p;
   ...
   }
 
-// The copy takes the page's place.  Who finds the pte changed by somebody else
-// in the meantime leaves it alone, but passes the end as well.
+// The copy takes the page's place.  A fault that finds the pte changed
+// meanwhile leaves it alone, but passes the end as well.
 // expect 1
 @wp_local@
 position p;

@@ -34,7 +34,7 @@ write_protect_page(...)
 	... when any
 }
 
-// The pte becomes read-only, and nobody may write to the page any more when its
+// The pte becomes read-only, and nothing may write to the page any more when its
 // references are counted and its contents compared.
 // expect 1
 @write_protect_page_start exists@

@@ -42,7 +42,7 @@ __migrate_device_pages@p(...)
 }
 
 // Only pages that are inserted where there was a hole change a pte here; the
-// others have migration entries, of which their unmapping has told.
+// others have migration entries, which were announced when they were unmapped.
 // expect 1
 @insert_start exists@
 position p;

@@ -6,7 +6,7 @@
  * lock (page faults) and through the reverse maps (reclaim, migration,
  * truncation).  One walk over the VMAs takes the VMA locks and collects the
  * reverse map locks in a list; sorting the list puts them in locking order and
- * brings duplicates together, for many VMAs share a file or an anon_vma root.
+ * brings duplicates together, as many VMAs share a file or an anon_vma root.
  * Unlocking walks that list, which the caller keeps.
  *
  * Lock order:

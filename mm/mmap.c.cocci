@@ -14,7 +14,7 @@ position p;
 exit_mmap(...)
 {
 	...
-+	/* Nobody can fault any more; let go of the secondary MMUs first. */
++	/* No fault can come any more; secondary MMUs go first. */
 +	mmu_notifier_release(mm);
 +
 	mmap_read_lock@p(mm);

@@ -20,8 +20,8 @@ change_pud_range@p(...)
 	... when any
 }
 
-// Nothing is said of a range without a page table below it.  A flag tells
-// whether start ran; the address can't, because 0 is one.
+// A range without a page table below it is not announced.  A flag says whether
+// start ran; the address can't, because 0 is a valid one.
 // expect 1
 @change_pud_range_start exists@
 position p;

@@ -19,7 +19,7 @@ __oom_reap_task_mm@p(...)
 	... when any
 }
 
-// The reaper must not wait for a subscriber, who may wait for memory.  A
+// The reaper must not wait for a subscriber, which may wait for memory.  A
 // mapping that can't be invalidated now is left to the next attempt.
 // expect 1
 @reap_range exists@

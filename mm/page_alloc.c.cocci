@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// Reclaim calls invalidate_range_start(): lockdep learns of it from every
+// Reclaim calls invalidate_range_start(): lockdep learns this from every
 // allocation that may reclaim, not only from those that do.
 
 // expect 1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // The reverse map: what reclaim, migration and writeback take from all mappings
 // of one folio.  The notified range is always as large as the folio can be
-// mapped, for a walk may meet it mapped by a pmd.
+// mapped, as a walk may find it mapped by a pmd.
 
 // expect 1
 @include@
@@ -52,7 +52,7 @@ position p;
   }
 
 // The pages go to swap, to another place or back to the file: from start to end
-// nobody may find them through a secondary pte.  start and end are those that
+// nothing may reach them through a secondary pte.  start and end are those that
 // hugetlb may have widened for a shared pmd.
 // expect 2
 @unmap_locals@

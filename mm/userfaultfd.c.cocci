@@ -35,7 +35,7 @@ move_pages_pte(...)
 	... when any
 }
 
-// Behind the unmapping of the ptes, because end may sleep.
+// After the unmapping of the ptes, because end may sleep.
 // expect 1
 @move_pages_pte_end exists@
 position p;

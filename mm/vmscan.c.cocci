@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// The multi-generational LRU walks page tables, where the young bits of
-// secondary MMUs are not to be seen.
+// The multi-generational LRU walks page tables, which don't have the
+// young bits of secondary MMUs.
 
 // expect 1
 @include@
@@ -38,7 +38,7 @@ position p;
   ... when any
   }
 
-// Where a leaf's young bit is taken, the secondary MMUs' goes along.
+// Where a leaf's young bit is cleared, the secondary MMUs' is cleared too.
 // expect 3
 @leaf_pte@
 position p;

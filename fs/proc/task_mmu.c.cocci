@@ -36,7 +36,7 @@ position p;
   flush_tlb_mm(mm);
   dec_tlb_flush_pending@p(mm);
 
-// PAGEMAP_SCAN write-protects what it reports, if it is asked to.
+// PAGEMAP_SCAN write-protects what it reports, if asked to.
 // expect 1
 @pagemap_scan@
 position p;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# base.sh TREE TAG: is TAG an honest base?  Nothing of MMU notifiers is left in
-# the code of mm/, fs/, kernel/, the headers, the architectures' mm/ or x86's
+# base.sh TREE TAG: TAG is an honest base.  Nothing of MMU notifiers is left in the
+# code of mm/, fs/, kernel/, the headers, the architectures' mm/ or x86's
 # KVM, and no x86 configuration has them, or KVM.  What only subscribes may
 # stay: it cannot be configured.
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # layout.sh: every file of the project has its place.  The top level has what the
-# section Layout of README.md names, and the usual; a file at a path of the
+# section Layout of README.md names, and the usual files; a file at a path of the
 # kernel's is part of a patch; all of base/ and series/ is used; and something
 # refers to each file of the harness.  Prints those that have none.
 

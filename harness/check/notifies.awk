@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# notifies.awk: which function of a C file tells secondary MMUs what.
+# notifies.awk: which function of a C file notifies secondary MMUs of what.
 #
 #	awk -v file=PATH -f code.awk -f notifies.awk PATH
 #

@@ -11,8 +11,8 @@
 #	PLACE	there, but under another condition or elsewhere in the function
 #	new	only in B
 #
-# and each line of parity.moved that is malformed or excuses nothing one, too:
-# BAD or STALE.  A line is an entry or one of two rules:
+# and so does each line of parity.moved that is malformed (BAD) or excuses nothing
+# (STALE).  A line is an entry or one of two rules:
 #
 #	FILE:FUNCTION CALL -> FILE:FUNCTION [CALL(ARGUMENTS)] : REASON
 #	FILE -> FILE : REASON

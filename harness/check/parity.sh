@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# parity.sh TREE A B: whatever tells a secondary MMU something in the tree of
-# tag A does so in that of tag B: in the same function, at the same place of
+# parity.sh TREE A B: whatever notifies secondary MMUs in the tree of tag A does so
+# in that of tag B: in the same function, at the same place of
 # it, with the same event and the same range, as often, and in the same order.
-# Differences that are meant are listed in parity.moved.
+# Intended differences are listed in parity.moved.
 #
 # The whole comparison goes to $logs/parity.txt.
 

@@ -35,7 +35,7 @@ differ() {
 	table Variable | cut -d ' ' -f 1 | sort >"$tmp/readme"
 	differ
 	grep -qF "$(basename "$picture").dot $(hash <"$picture.dot")" "$picture.svg" ||
-		echo "OLD $picture.svg: 'make picture' draws it anew"
+		echo "OLD $picture.svg: 'make picture' redraws it"
 } >"$tmp/wrong"
 if [ -s "$tmp/wrong" ]; then
 	cat "$tmp/wrong"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# statics.sh TREE: KVM keeps its own secrets: no function of KVM that is static in
-# the pristine kernel is one that the series lets others call.
+# statics.sh TREE: no function of KVM that is static in the pristine kernel is global
+# in the series.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -25,11 +25,11 @@ before=$(functions pristine)
 after=$(functions series)
 secrets=$(comm -23 <(named static "$before") <(named global "$before"))
 [ -n "$secrets" ] || die 'statics: there is no static function in KVM'
-told=$(comm -12 <(echo "$secrets") <(named global "$after"))
-if [ -n "$told" ]; then
+exposed=$(comm -12 <(echo "$secrets") <(named global "$after"))
+if [ -n "$exposed" ]; then
 	while read -r name; do
 		echo "$name is static in the pristine kernel" >&2
-	done <<<"$told"
+	done <<<"$exposed"
 	exit 1
 fi
 echo "$(wc -l <<<"$secrets") static functions of KVM, none is global"

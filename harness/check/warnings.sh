@@ -7,7 +7,7 @@
 # through the files that include them.
 #
 # The pristine side is a copy without most of what is not compiled; it is kept
-# with its result, which stays valid as long as what it was made from does.
+# with its result for as long as what it was made from stays the same.
 
 . "$(dirname "$0")/../lib.sh"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The code that runs in the guest: it carries out one order after the other.
+ * The code that runs in the guest: it carries out orders, one by one.
  *
  * It runs in 64-bit mode on identity page tables, with interrupts off and no
- * device.  It expects no exception; vectors.S tells the host of any.
+ * device.  It expects no exception; vectors.S reports any to the host.
  */
 #include "work.h"
 

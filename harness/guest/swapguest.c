@@ -6,7 +6,7 @@
  * and come back while its vCPUs use them.  In each pass
  *
  *	every vCPU verifies what the host wrote to its share of the pages, and
- *	fills them anew;
+ *	fills them again;
  *	every vCPU verifies another's share;
  *	all of the memory is paged out while the guest has it mapped;
  *	the host verifies all pages through its own mapping, and fills them.
@@ -378,7 +378,7 @@ static void account(const struct order *o)
 
 /*
  * One sweep over all pages by all vCPUs, or by as many threads of the host:
- * verify what the last fill wrote, or fill anew, or both.  The pages are dealt
+ * verify what the last fill wrote, or fill again, or both.  The pages are dealt
  * out in turn; @shift lets everyone have its neighbour's.
  */
 static void sweep(bool on_host, unsigned long what, int shift)
@@ -477,8 +477,8 @@ static unsigned long resident(bool touch)
  * nobody but the swap cache has a reference to it.  A page that KVM's page
  * tables hold a reference to therefore stays, if nowhere else, in the swap
  * cache, and mincore() says so.  A page that stays is mapped again and paged
- * out again: by then it is clean, and anything that had it in its hands only
- * for a moment (writeback, an LRU batch) has let go.  What still stays when
+ * out again: by then it is clean, and whatever held it only for a moment
+ * (writeback, an LRU batch) has released it.  What still stays when
  * nothing is being written any more and several rounds in a row freed nothing
  * is pinned.
  */
@@ -523,7 +523,7 @@ static void corrupt_word(void)
 	*(volatile unsigned long *)(middle + 8) ^= 1ul << 17;
 }
 
-/* What the guest did, as far as it can be told in numbers */
+/* What the guest did, in numbers */
 static struct {
 	unsigned long swapped_out;	/* by memory pressure alone */
 	unsigned long swapped_in;

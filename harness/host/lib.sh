@@ -21,7 +21,7 @@ use_swap() {
 	mkswap /dev/vda >/dev/null && swapon /dev/vda
 }
 
-# index_tests: notes which program of /selftests has which test, from the columns
+# index_tests: note which program of /selftests has which test, from the columns
 # of what the programs list
 index_tests() {
 	for program in $(cat /selftests/tests); do
@@ -45,9 +45,9 @@ program_of() {
 
 kmemleak=/sys/kernel/debug/kmemleak
 
-# no_leaks: has the kernel lost no memory?  With $leaks, on a kernel with kmemleak=on.
-# It tells only of what is five seconds old, and had not changed since it last
-# looked.
+# no_leaks: check that the kernel leaked no memory.  With $leaks, on a kernel with
+# kmemleak=on, which reports only what is five seconds old and had not changed
+# since the last scan.
 no_leaks() {
 	[ -n "$leaks" ] || return 0
 	for scan in 1 2 3; do
@@ -67,11 +67,10 @@ no_leaks() {
 	return 1
 }
 
-# A program that hangs is not told by the clock, as nobody knows how fast the
-# machine below is: it is told by its CPU time.  One that has used none for
-# five minutes is stuck, and one that has used half an hour of it, where none
-# needs more than a few minutes, goes round in circles.  Both are killed, so that
-# what comes after them still runs.
+# A program that hangs is recognised by its CPU time, not by the clock, as nobody
+# knows how fast the machine below is.  One that has used none for five minutes is
+# stuck; one that has used half an hour, where none needs more than a few minutes,
+# loops.  Both are killed, so that what comes after them still runs.
 stuck_polls=60			# of 5 seconds each
 limit_ticks=180000		# USER_HZ is 100
 
@@ -106,7 +105,7 @@ watch() {
 	done
 }
 
-# show: what the program printed, less the lines it rewrote in place
+# show: what the program printed, without the lines it rewrote in place
 show() {
 	sed 's/^.*\r\(.\)/\1/; s/\r//' $out | tail -n 80 | sed 's/^/  /'
 }

@@ -8,7 +8,7 @@ position p;
   #include <linux/hugetlb.h>@p
 + #include <linux/mmu_notifier.h>
 
-// Kernel ranges and batches have no mm; a batch has told when it was gathered.
+// Kernel ranges and batches have no mm; a batch notifies as it is gathered.
 // expect 1
 @range@
 identifier mm, cmask, start, size;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// The cache no longer hears of invalidations, nor looks for one that raced.
+// The cache is no longer notified of invalidations, nor checks for one that raced.
 
 // expect 1
 @invalidate@

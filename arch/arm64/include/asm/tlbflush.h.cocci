@@ -31,7 +31,7 @@ position p;
 +					      (uaddr & PAGE_MASK) + PAGE_SIZE);
   }
 
-// Where it flushes the whole mm instead and returns, flush_tlb_mm() has told.
+// Where it flushes the whole mm instead and returns, flush_tlb_mm() notifies.
 // expect 1
 @range@
 identifier vma, start, end;

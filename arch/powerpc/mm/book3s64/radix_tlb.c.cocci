@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// Secondary TLBs that share the page tables lose what the CPUs' lose, by
-// whatever means it was done.
+// Secondary TLBs that share the page tables lose what the CPUs' lose,
+// by whatever means.
 
 // expect 2
 @whole_mm@

@@ -430,7 +430,7 @@ static long kibibytes(const char *field)
 
 /*
  * Up to five times KVM_CREATE_VM gets a signal, at a random moment within the @us
- * microseconds that it takes; after that it gets none, and must succeed.
+ * microseconds that the call needs; after that it gets none, and must succeed.
  */
 static int create_vm_interrupted(int kvm, uint64_t us, uint64_t *eintr)
 {

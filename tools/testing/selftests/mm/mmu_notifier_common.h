@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the tests of MMU notifiers have in common: accesses through a secondary
- * MMU, memory of all kinds whose contents tell who wrote last, and other
+ * MMU, memory of all kinds whose contents show who wrote last, and other
  * processes.  None of it depends on the test harness.
  */
 #ifndef __MMU_NOTIFIER_COMMON_H__
@@ -68,7 +68,7 @@ void mn_delay(struct mn *self, unsigned int point, unsigned int usecs);
 
 #define SMALL		(16 * PAGE)
 
-/* Whoever wrote last can be told from the contents. */
+/* The contents show who wrote last. */
 enum { BY_CPU = 1, BY_DEVICE, BY_CPU_AGAIN, BY_CHILD, BY_DEVICE_AGAIN };
 
 void make_page(uint64_t *page, size_t offset, unsigned int who);
@@ -96,7 +96,7 @@ char *map_thp(size_t len);
 char *map_hugetlb(size_t len);
 char *reserve(size_t len);
 
-/* A kind of memory; @none tells a test why there may be none of it. */
+/* A kind of memory; @none says why there may be none of it. */
 struct memory {
 	char *(*map)(size_t len);
 	size_t len;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The device of lib/test_mmu_notifier_device.c itself: does it reject what it must, and
- * survive any arguments?
+ * The device of lib/test_mmu_notifier_device.c itself: it must reject what is wrong,
+ * and survive any arguments.
  */
 #include <signal.h>
 
@@ -296,7 +296,7 @@ static void pick_args(struct fuzz *f, unsigned int cmd, union args *args)
 	}
 }
 
-/* Where the kernel is told that the arguments are: it may have no access to them. */
+/* Where the arguments claim to be: the kernel may have no access to them. */
 static char *pick_place(struct fuzz *f, size_t size)
 {
 	switch (pick(f, 24)) {
@@ -512,7 +512,7 @@ static bool fuzz_once(struct __test_metadata *_metadata, struct fuzz *f)
 	if (!pick(f, 16))
 		cmd ^= 1U << pick(f, 32);
 	place = pick_place(f, _IOC_SIZE(cmd) % PAGE);
-	/* Nobody else would attach it again. */
+	/* No other thread would attach it again. */
 	if (t->whose == OTHER_MM && cmd == TEST_MN_DETACH)
 		return true;
 

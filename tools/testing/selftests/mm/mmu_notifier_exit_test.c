@@ -136,7 +136,7 @@ static unsigned long hook_hits(const char *name)
 
 /*
  * Each page is a mapping, so that emptying all of them takes as many ranges.  With
- * a delay in each it takes long, and can't be killed.  It holds mmap_lock for
+ * a delay in each that is slow, and can't be killed.  It holds mmap_lock for
  * reading, as the OOM reaper does.
  */
 struct brake {

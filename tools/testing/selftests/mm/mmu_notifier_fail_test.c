@@ -42,7 +42,7 @@ static void fail_nth(int fd, unsigned int nth)
 		perror(FAIL_NTH);
 }
 
-/* Ends this.  Has an allocation failed? */
+/* Ends this, and returns whether an allocation has failed. */
 static bool has_failed(int fd)
 {
 	char text[16] = "";

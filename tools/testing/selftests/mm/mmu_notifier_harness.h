@@ -4,7 +4,7 @@
  * secondary MMU read and write all of it, and lets the kernel change it.  Then
  *
  *  - no translation may be left that disagrees with the CPU's page tables,
- *  - the secondary MMU must have been told, and have dropped something for it,
+ *  - the secondary MMU must have been notified, and have dropped something for it,
  *  - it must read what the CPU reads, and the other way round.
  *
  * The functions are here because kselftest_harness.h can be in only one object

@@ -213,8 +213,8 @@ static int far_node(void)
 }
 
 /*
- * Are all pages on @node?  With @move they are moved there first.  A huge page
- * moves as a whole.
+ * Returns whether all pages are on @node.  With @move they are moved there first.
+ * A huge page moves as a whole.
  */
 static bool pages_on(char *addr, size_t len, int node, bool move)
 {
@@ -332,9 +332,9 @@ static unsigned long vm_event(const char *name)
 }
 
 /*
- * Lets the kernel remove access to memory to see who uses it, until it has done so
- * to @n pages.  They are ours: it leaves memory alone that is on the node of a
- * process with one thread.
+ * Makes the kernel remove access to memory to see who uses it, until it has done
+ * so to @n pages.  They are ours: the kernel leaves memory alone that is on
+ * the node of a process with one thread.
  */
 static bool scan_for_balancing(unsigned long n)
 {

@@ -25,8 +25,8 @@
  *			lookup, mmu_interval_read_retry(), the translation
  *	wait_event	wait_event(): queue, look again, sleep
  *
- * What is under mmu_notifier_subscriptions::lock is one atomic step, but for
- * thaw(), which others could see half done if they looked without the lock.
+ * What is under mmu_notifier_subscriptions::lock is one atomic step, except
+ * for thaw(), which others could see half done if they looked without the lock.
  *
  * Nothing orders the lookup against the sampling of the number: it may come
  * first, though not before the lock is taken.  But if there was anything to wait
@@ -40,7 +40,7 @@
  *	claim_survives	when page tables change nothing of the range is mapped
  *	claim_gone	when remove has returned the callback does not run, and
  *			nothing touches the subscription
- *	claim_tree	the tree doesn't change under who walks it
+ *	claim_tree	the tree doesn't change while it is walked
  *	claim_deadlock	nothing waits for ever, no wake-up is lost
  *
  * Mutants, and the claim that the search first finds broken by each:
@@ -52,18 +52,18 @@
  *	MUT_RETRY_UNLOCKED	claim_survives	read_retry before the lock is
  *						taken
  *	MUT_THAW_EARLY		claim_survives	any range that ends thaws
- *	MUT_DEFERRED_UNHIT	claim_survives	who is inserted into a frozen
- *						tree doesn't count as hit
- *	MUT_INSERTED_UNHIT	claim_survives	nor who is inserted with a range
- *						in progress that hit nobody
+ *	MUT_DEFERRED_UNHIT	claim_survives	an insertion into a frozen tree
+ *						doesn't count as hit
+ *	MUT_INSERTED_UNHIT	claim_survives	nor one with a range in progress
+ *						that hit nothing
  *	MUT_COUNT_HITS		claim_survives	only ranges that hit are counted
  *	MUT_INSERT_AT_ONCE	claim_tree	insertions are not deferred
  *	MUT_REMOVE_AT_ONCE	claim_tree	removals are not deferred
  *	MUT_REMOVE_NO_WAIT	claim_gone	deferred, but not waited for
  *	MUT_THAW_PEEKED		claim_gone	remove looks without the lock
- *	MUT_NO_WAKE		claim_deadlock	thawed, but nobody is woken
+ *	MUT_NO_WAKE		claim_deadlock	thawed, but none is woken
  *	MUT_WAKE_FIRST		claim_deadlock	woken, then thawed
- *	MUT_NO_SECOND_LOOK	claim_deadlock	waits without looking again
+ *	MUT_NO_SECOND_LOOK	claim_deadlock	waits without checking again
  *	MUT_FAILED_COUNTS	claim_deadlock	a range that fails stays counted
  */
 

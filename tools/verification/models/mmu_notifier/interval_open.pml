@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Interval subscriptions: from when to when ranges are counted.
+ * Interval subscriptions: when ranges are counted.
  * mm/mmu_interval_notifier.c, mm/mmu_notifier.c.
  *
  * Two ranges come again and again, cover one subscription or not, and may fail.
  * The owner of that subscription inserts it, tries any number of times to look up
  * and map its page, removes it, and begins again.  Others insert and remove an
  * interval subscription that no range covers, or register and unregister a struct
- * mmu_notifier.  When nobody has a subscription the mm may die, and a new one
+ * mmu_notifier.  When there is no subscription the mm may die, and a new one
  * takes its place.
  *
  * What stands for what:
@@ -69,7 +69,7 @@
  *	MUT_ATTACH_PEEKED	claim_counted	nor does an insertion
  *	MUT_INSERT_UNLOCKED	claim_counted	an insertion opens the mm without
  *						all locks
- *	MUT_INSERTED_UNHIT	claim_fresh	who is inserted with a range in
+ *	MUT_INSERTED_UNHIT	claim_fresh	an insertion with a range in
  *						progress doesn't count as hit
  *	MUT_DISARM_AT_ONCE	claim_counted	the reference of the key is
  *						dropped with the last interval
@@ -82,8 +82,8 @@
  *	MUT_KEEP_BOTH		claim_balance	a reference is taken by each, and
  *						one dropped for all
  *
- * There is no mutant whose ranges look at their end whether the mm is open, and
- * not whether they were counted: by claim_counted that is the same.
+ * There is no mutant whose ranges check at their end whether the mm is open, not
+ * whether they were counted: by claim_counted that is the same.
  */
 
 /* The interval subscriptions */

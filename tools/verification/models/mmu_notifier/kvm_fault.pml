@@ -5,7 +5,7 @@
  * include/linux/kvm_mmu_notifier.h.
  *
  * Two invalidations, of which the first covers the page in question and the
- * second covers it or another one, against one who maps the page.  That is, as
+ * second covers it or another one, against one that maps the page.  That is, as
  * chosen at the start, a fault under mmu_lock, a fault under a lock of the page,
  * or the refresh of a pfn cache.  They never meet each other, so one at a time
  * is all there is to check.  For the pfn cache the second invalidation may also be
@@ -38,14 +38,14 @@
  * into memory, in any order.  smp_wmb() and unlocking wait until the buffer is
  * empty; unlocking need not be that strong for the lock's own sake, but here
  * every store that follows does so under another lock, and an unlock followed by
- * a lock orders stores.  Who counts, does so under a lock, so memory has the
- * value to count from.  Two loads with no smp_rmb() between them come in either
+ * a lock orders stores.  Counting is done under a lock, so memory has
+ * the value to count from.  Two loads with no smp_rmb() between them come in either
  * order.  A load doesn't pass a lock upwards, nor an unlock downwards.
  *
  * The flags of a cache are used under its lock only, and so have no buffer.  Nor
- * has the wait queue, which has a lock of its own; who goes to sleep sets its
- * state, with a full barrier, before it looks again.  But the last look of who
- * ends a range may well come before its stores are in memory.
+ * has the wait queue, which has a lock of its own; a task that goes to sleep sets
+ * its state, with a full barrier, before it checks again.  But the last check of a
+ * task that ends a range may well come before its stores are in memory.
  *
  * Claims:
  *
@@ -364,7 +364,7 @@ proctype Release(byte w; byte page)
 	store(PTE, 1)
 }
 
-/* --- who maps the page ---------------------------------------------------- */
+/* --- mapping the page ----------------------------------------------------- */
 
 #ifdef MUT_NO_COUNTER
 #define should_retry	(number != sample)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Registration against ranges that are running: mm/mmu_notifier.c and
- * mm/mm_all_locks.c.
+ * Registration against ranges in progress: mm/mmu_notifier.c and mm/mm_all_locks.c.
  *
- * Two subscribers register, possibly in vain, and unregister, and a range comes
+ * Two subscribers register, which may fail, and unregister, and a range comes
  * and goes, for ever.  The range is under any one of the locks that it may be
  * under: mmap_lock, a VMA lock, a reverse map lock.  One range stands for all, as
  * ranges change nothing that other ranges look at.  Another mm has subscriptions
@@ -32,12 +31,12 @@
  * Claims:
  *
  *	claim_caught	when registration returns 0, no range is in progress
- *			that the subscriber has not heard of
- *	claim_heard	before page tables change, everyone who is registered
- *			has heard of the range
+ *			of which the subscriber was not notified
+ *	claim_heard	before page tables change, every subscriber that is
+ *			registered has been notified of the range
  *	claim_paired	no end without its start
  *	claim_ended	after a range has ended, or its start has failed, no
- *			one who is still registered takes it to be in progress
+ *			registered subscriber takes it to be in progress
  *	claim_balance	the static key's references come out even
  *
  * Mutants, and the claim that the search first finds broken by each:
@@ -47,10 +46,10 @@
  *	MUT_NO_RMAP_LOCKS	claim_caught	reverse map locks are not taken
  *	MUT_ARM_LATE		claim_paired	the key is turned on last
  *	MUT_WANTS_LATE		claim_caught	->wants is set last
- *	MUT_WANTS_CLEARED	claim_heard	who leaves takes the others'
- *						->wants along
- *	MUT_DISARM_EACH		claim_ended	who leaves turns off the key,
- *						though not the last
+ *	MUT_WANTS_CLEARED	claim_heard	an unregister clears the others'
+ *						->wants
+ *	MUT_DISARM_EACH		claim_ended	an unregister turns off the key,
+ *						though it isn't the last
  *	MUT_KEEP_BOTH		claim_balance	a second reference of the key
  *						is not dropped
  *	MUT_KEEP_ON_EINTR	claim_balance	nor is that of an attempt that
@@ -59,7 +58,7 @@
  *						for all
  *	MUT_UNWIND_TO_FAILED	claim_paired	it ends it up to the subscriber
  *						that failed, by its address
- *	MUT_NO_UNWIND		claim_ended	it ends it for no one
+ *	MUT_NO_UNWIND		claim_ended	it ends it for none
  *	MUT_UNLOCK_BEFORE_END	claim_paired	a range drops its lock before
  *						it has ended
  */

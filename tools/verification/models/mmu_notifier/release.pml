@@ -26,8 +26,8 @@
  *
  * What is under mmu_notifier_subscriptions::lock is one atomic step.  SRCU is
  * the set of readers and, for each that waits, the readers it still waits for.
- * exit_mmap() delivers ranges too, but then nobody is left to hear them, and
- * that nothing is mapped any more is what is claimed.
+ * exit_mmap() delivers ranges too, but then no subscriber is left to be notified,
+ * and the claim is that nothing is mapped any more.
  *
  * Claims:
  *
@@ -38,13 +38,13 @@
  *	claim_quiet	no callback runs once unregister has returned, or
  *			free_notifier() has been called; free_notifier() is not
  *			running once mmu_notifier_synchronize() has returned
- *	claim_alive	struct mmu_notifier_subscriptions is used by nobody once
- *			it is freed, and its list is empty then
+ *	claim_alive	struct mmu_notifier_subscriptions is not used once it
+ *			is freed, and its list is empty then
  *	claim_deadlock	nothing waits for ever
  *
  * Mutants, and the claim that the search first finds broken by each:
  *
- *	MUT_NO_RELEASED_FLAG	claim_once	->released is not looked at
+ *	MUT_NO_RELEASED_FLAG	claim_once	->released is not checked
  *	MUT_UNLINK_FIRST	claim_released	out of the list before release()
  *	MUT_NO_WAIT_FOR_EXIT	claim_unmapped	unregister unlinks while
  *						exit_mmap() is in release()
@@ -55,13 +55,13 @@
  *						callbacks
  *	MUT_PUT_NO_SRCU		claim_quiet	put frees at once
  *	MUT_UP_BEFORE_FREE	claim_quiet	mmu_notifier_synchronize() is
- *						let go before free_notifier()
+ *						woken before free_notifier()
  *	MUT_SYNC_MM_ONLY	claim_quiet	it waits for callbacks, not for
  *						free_notifier()
  *	MUT_DROP_BEFORE_SYNC	claim_alive	unregister drops the mm, then
  *						waits
  *	MUT_NO_BARRIER		claim_alive	destroyed without srcu_barrier()
- *	MUT_UNDELIVERED		claim_unmapped	reclaim tells nobody
+ *	MUT_UNDELIVERED		claim_unmapped	reclaim notifies none
  *	MUT_EXIT_TOO_LATE	claim_released	exit_mmap() frees, then calls
  *						release()
  *	MUT_SYNC_IN_READER	claim_deadlock	unregister waits for its own

@@ -81,7 +81,7 @@ static struct storm storms[MAX_STORMS];
 static int nstorms;
 static bool stop_storms;
 
-/* A page that nobody else uses is dropped, replaced and protected. */
+/* A page that nothing else uses is dropped, replaced and protected. */
 static void blow_short(struct storm *s)
 {
 	WRITE_ONCE(*s->at, 1);
@@ -187,7 +187,7 @@ void start_yardstick(void)
 	start_storm(blow_short, test.left, PAGE_SIZE);
 }
 
-/* The guest reads what it is told to. */
+/* The guest reads where it is ordered to. */
 static struct control {
 	uint64_t address;
 } *control;

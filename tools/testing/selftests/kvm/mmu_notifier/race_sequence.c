@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A forced race: a page is replaced exactly between KVM's look at the primary
- * page table and its taking mmu_lock, so that only the sequence number tells.
+ * A forced race: a page is replaced exactly between KVM's lookup in the primary
+ * page table and its taking mmu_lock, so that only the sequence number reveals it.
  *
  * All threads run on one CPU, the host's at the highest priority, and a helper,
  * which holds mmap_lock for writing for a long time, at the lowest.  A fault that
  * has waited in userfaultfd then queues for mmap_lock, and the host, which wants
- * to replace the page, behind it.  When the vCPU's lookup is done it releases
+ * to replace the page, after it.  When the vCPU's lookup is done it releases
  * mmap_lock and wakes the host, which preempts the vCPU there and then.
  */
 #include <poll.h>
