@@ -44,7 +44,7 @@ unused() {
 		sed 's/$/: nothing reads it/'
 }
 
-# code: the lines of the harness that may refer to a file, each behind the name of
+# code: the lines of the harness that may refer to a file, each after the name of
 # the file that it is from: all but comments, and what faults.sh makes up
 code() {
 	grep -rIHvE --exclude=faults.sh '^[[:space:]]*(#([[:space:]!]|$)|\*|/\*|//)' Makefile harness .ci |

@@ -23,7 +23,7 @@ fits() {
 	holds "$1: the result" diff <(printf '%s\n' "${@:4}") "$tree/$3"
 }
 
-# misfit NAME PATTERN PATH: PATH doesn't apply, for a reason that PATTERN tells
+# misfit NAME PATTERN PATH: PATH doesn't apply, for a reason that matches PATTERN
 misfit() {
 	refuses "$1" "^error: $2" apply "$3"
 	holds "$1: the tree is as it was" diff -r "$kernel" "$tree"
