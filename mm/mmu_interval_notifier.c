@@ -42,6 +42,8 @@
 #include <linux/overflow.h>
 #include <linux/sched/mm.h>
 
+#include <trace/events/mmu_notifier.h>
+
 #include "mmu_notifier_internal.h"
 
 /* Even, and far from the odd number 1 below it that a subscription starts with */
@@ -187,6 +189,15 @@ static void thaw(struct mmu_notifier_intervals *intervals)
 
 /* --- delivery ------------------------------------------------------------- */
 
+static bool call_invalidate(struct mmu_interval_notifier *sub,
+			    const struct mmu_notifier_range *range,
+			    unsigned long cur_seq)
+{
+	if (mmu_interval_observed())
+		return mmu_notifier_observe_invalidate(sub, range, cur_seq);
+	return sub->ops->invalidate(sub, range, cur_seq);
+}
+
 /**
  * mmu_intervals_start - notify the subscriptions that a range hits
  * @subs: the mm's subscriptions
@@ -199,13 +210,11 @@ int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 			struct mmu_notifier_range *range)
 {
 	bool blockable = mmu_notifier_range_blockable(range);
-	struct mmu_notifier_calling calling;
 	struct interval_tree_node *node;
 	struct mmu_interval_notifier *sub;
 	unsigned long cur_seq, switches;
 	bool done = true;
 
-	mmu_notifier_calling_begin(&calling, subs);
 	for (node = count_range(subs, range, &cur_seq); node;
 	     node = interval_tree_iter_next(node, range->start,
 					    range->end - 1)) {
@@ -214,13 +223,12 @@ int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 						 sub->ops->invalidate))
 			continue;
 		switches = mmu_notifier_call_begin(range);
-		done = sub->ops->invalidate(sub, range, cur_seq) ||
+		done = call_invalidate(sub, range, cur_seq) ||
 		       WARN_ON_ONCE(blockable);
 		mmu_notifier_call_end(range, switches, sub->ops->invalidate);
 		if (!done)
 			break;
 	}
-	mmu_notifier_calling_end(&calling);
 
 	if (done)
 		return 0;
@@ -271,8 +279,10 @@ void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
 		.event = MMU_NOTIFY_RELEASE,
 	};
 
+	mmu_notifier_record_range(&range);
 	mmu_intervals_start(subs, &range);
 	mmu_intervals_end(subs, &range);
+	mmu_notifier_forget_range(&range);
 }
 
 /*
@@ -313,6 +323,7 @@ unsigned long mmu_interval_read_begin(struct mmu_interval_notifier *interval_sub
 	struct mmu_notifier_subscriptions *subs =
 		interval_sub->mm->notifier_subscriptions;
 	struct mmu_notifier_intervals *intervals = &subs->intervals;
+	struct mmu_notifier_wait wait;
 	unsigned long seq;
 	bool being_hit;
 
@@ -323,9 +334,12 @@ unsigned long mmu_interval_read_begin(struct mmu_interval_notifier *interval_sub
 	spin_unlock(&subs->lock);
 
 	lockdep_will_wait_for_ranges();
-	if (being_hit)
+	if (being_hit && !have_ended(intervals, seq)) {
+		mmu_notifier_wait_begin(&wait, interval_sub->mm,
+					MMU_NOTIFIER_WAIT_READ);
 		wait_event(intervals->wq, have_ended(intervals, seq));
-
+		mmu_notifier_wait_end(&wait);
+	}
 	return seq;
 }
 EXPORT_SYMBOL_GPL(mmu_interval_read_begin);
@@ -361,6 +375,7 @@ static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 	RB_CLEAR_NODE(&sub->interval_tree.rb);
 	sub->interval_tree.start = insertion->start;
 	sub->interval_tree.last = insertion->last;
+	sub->retry = (struct mmu_notifier_retry) { };
 	mmu_subscription_begins(&sub->subscribed);
 
 	intervals->nr++;
@@ -422,6 +437,7 @@ static noinline int insert_interval(struct mmu_interval_notifier *sub,
 		.ops = ops,
 		.start = start,
 	};
+	int ret = 0;
 
 	if (!length || check_add_overflow(start, length - 1, &insertion.last))
 		return -EOVERFLOW;
@@ -433,10 +449,13 @@ static noinline int insert_interval(struct mmu_interval_notifier *sub,
 		return -EDEADLK;
 
 	mmu_notifier_lockdep_register(mmap_locked);
-	if (attach_to_open(mm, &insertion))
-		return 0;
-	return mmu_notifier_subscribe(mm, mmap_locked, attach_interval,
-				      &insertion);
+	if (!attach_to_open(mm, &insertion))
+		ret = mmu_notifier_subscribe(mm, mmap_locked, attach_interval,
+					     &insertion);
+	if (!ret)
+		trace_mmu_notifier_register(mm, ops,
+					    MMU_NOTIFIER_KIND_INTERVAL);
+	return ret;
 }
 
 /**
@@ -556,6 +575,7 @@ static bool has_thawed(struct mmu_notifier_subscriptions *subs,
 void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub)
 {
 	struct mmu_notifier_subscriptions *subs;
+	struct mmu_notifier_wait wait;
 	struct mm_struct *mm;
 	unsigned long seq;
 
@@ -571,13 +591,55 @@ void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub)
 
 	might_sleep();
 	lockdep_will_wait_for_ranges();
+	trace_mmu_notifier_unregister(mm, interval_sub->ops,
+				      MMU_NOTIFIER_KIND_INTERVAL);
 
 	seq = remove_or_defer(subs, interval_sub);
-	if (seq)
+	if (seq) {
+		mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_REMOVE);
 		wait_event(subs->intervals.wq, has_thawed(subs, seq));
+		mmu_notifier_wait_end(&wait);
+	}
 
 	mmu_subscription_ended(&interval_sub->subscribed);
 	/* Pairs with mmgrab() in attach_interval(). */
 	mmdrop(mm);
 }
 EXPORT_SYMBOL_GPL(mmu_interval_notifier_remove);
+
+#ifdef CONFIG_MMU_NOTIFIER_STATS
+/**
+ * mmu_intervals_bounds - find out what the interval subscriptions span
+ * @subs: the mm's subscriptions
+ * @first: where to store the lowest address
+ * @last: where to store the highest address
+ *
+ * Return: how many subscriptions there are; if none, the bounds are not stored.
+ */
+unsigned long mmu_intervals_bounds(struct mmu_notifier_subscriptions *subs,
+				   unsigned long *first, unsigned long *last)
+{
+	struct mmu_notifier_intervals *intervals = &subs->intervals;
+	struct mmu_interval_notifier *sub;
+	struct interval_tree_node *node;
+	unsigned long nr;
+
+	*first = ULONG_MAX;
+	*last = 0;
+	spin_lock(&subs->lock);
+	nr = intervals->nr;
+	/* Those whose removal is deferred are in both. */
+	hlist_for_each_entry(sub, &intervals->deferred, deferred_item) {
+		*first = min(*first, sub->interval_tree.start);
+		*last = max(*last, sub->interval_tree.last);
+	}
+	for (node = interval_tree_iter_first(&intervals->tree, 0, ULONG_MAX);
+	     node; node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
+		*first = min(*first, node->start);
+		*last = max(*last, node->last);
+	}
+	spin_unlock(&subs->lock);
+
+	return nr;
+}
+#endif

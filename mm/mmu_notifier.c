@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * MMU notifiers: registration, and delivery to subscribers of a whole mm.
+ * MMU notifiers: the subscriptions of an mm, from registration to removal.
  *
- * Delivery walks a list under SRCU, because callbacks may sleep.  Every mm has
- * an SRCU domain of its own.
+ * They are in a list that delivery (mmu_notifier_deliver.c) walks under SRCU,
+ * because callbacks may sleep.  Every mm has an SRCU domain of its own.
  *
  * Registration takes all locks under which a range can be in progress: mmap_lock
  * for writing, every VMA lock, every reverse map lock.  So no range is in
@@ -39,6 +39,8 @@
 #include <linux/slab.h>
 
 #include <kunit/static_stub.h>
+
+#include <trace/events/mmu_notifier.h>
 
 #include "mm_all_locks.h"
 #include "mmu_notifier_internal.h"
@@ -99,21 +101,6 @@ void mmu_notifier_report(enum mmu_notifier_fault fault,
 	     hook ? hook->function : "-", hook ? hook->what : "-", culprit);
 }
 
-/*
- * Bits of mmu_notifier_subscriptions::wants.  A bit is set before its first
- * subscriber must be notified: under mm_take_all_locks() or, for the callbacks
- * that these locks don't exclude, before registration returns.  It may be set
- * spuriously.
- */
-enum mmu_notifier_wants {
-	WANTS_START		= 1 << 0,
-	WANTS_END		= 1 << 1,
-	WANTS_FLUSH_YOUNG	= 1 << 2,
-	WANTS_YOUNG		= 1 << 3,
-	WANTS_TEST_YOUNG	= 1 << 4,
-	WANTS_TLB		= 1 << 5,
-};
-
 static unsigned int wanted_by(const struct mmu_notifier_ops *ops)
 {
 	return (ops->invalidate_range_start ? WANTS_START : 0) |
@@ -122,46 +109,6 @@ static unsigned int wanted_by(const struct mmu_notifier_ops *ops)
 	       (ops->clear_young ? WANTS_YOUNG : 0) |
 	       (ops->test_young ? WANTS_TEST_YOUNG : 0) |
 	       (ops->arch_invalidate_secondary_tlbs ? WANTS_TLB : 0);
-}
-
-static bool wants(struct mmu_notifier_subscriptions *subs, unsigned int which)
-{
-	return READ_ONCE(subs->wants) & which;
-}
-
-static bool __maybe_unused may_walk(struct mmu_notifier_subscriptions *subs)
-{
-	return srcu_read_lock_held(&subs->srcu) || lockdep_is_held(&subs->lock);
-}
-
-/* A walk over the list that calls callbacks. */
-struct walk {
-	struct mmu_notifier_subscriptions *subs;
-	struct mmu_notifier_calling calling;
-	int idx;
-};
-
-static void walk_begin(struct walk *walk,
-		       struct mmu_notifier_subscriptions *subs)
-	__acquires(&walk->subs->srcu)
-{
-	walk->subs = subs;
-	walk->idx = srcu_read_lock(&walk->subs->srcu);
-	mmu_notifier_calling_begin(&walk->calling, subs);
-}
-
-static void walk_end(struct walk *walk)
-	__releases(&walk->subs->srcu)
-{
-	mmu_notifier_calling_end(&walk->calling);
-	srcu_read_unlock(&walk->subs->srcu, walk->idx);
-}
-
-/* Whether to call @callback of a subscription that is in the list */
-static bool should_call(const struct mmu_notifier *sub, const void *callback)
-{
-	return callback &&
-	       mmu_notifier_debug_may_call(&sub->subscribed, callback);
 }
 
 /* --- the static key ------------------------------------------------------- */
@@ -264,6 +211,7 @@ static void subscriptions_destroy_work(struct work_struct *work)
 	/* The SRCU callback whose mmdrop() brought us here may still return. */
 	srcu_barrier(&subs->srcu);
 	cleanup_srcu_struct(&subs->srcu);
+	mmu_notifier_figures_free(&subs->figures);
 	kfree(subs);
 }
 
@@ -289,10 +237,10 @@ mmu_notifier_subscriptions_alloc(struct mm_struct *mm)
 	subs = kzalloc(sizeof(*subs), GFP_KERNEL);
 	if (!subs)
 		return NULL;
-	if (init_srcu_struct(&subs->srcu)) {
-		kfree(subs);
-		return NULL;
-	}
+	if (mmu_notifier_figures_init(&subs->figures, mm))
+		goto free;
+	if (init_srcu_struct(&subs->srcu))
+		goto free_figures;
 	lock_set_cmp_fn(&subs->srcu, compare_srcu, NULL);
 
 	INIT_HLIST_HEAD(&subs->list);
@@ -300,6 +248,12 @@ mmu_notifier_subscriptions_alloc(struct mm_struct *mm)
 	mmu_intervals_init(&subs->intervals);
 	INIT_WORK(&subs->destroy_work, subscriptions_destroy_work);
 	return subs;
+
+free_figures:
+	mmu_notifier_figures_free(&subs->figures);
+free:
+	kfree(subs);
+	return NULL;
 }
 
 /* Every subscription pins the mm, so a freed mm has none. */
@@ -308,6 +262,7 @@ void __mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 
 	WARN_ON_ONCE(!hlist_empty(&subs->list) || subs->intervals.nr);
+	mmu_notifier_figures_hide(&subs->figures);
 	mm->notifier_subscriptions = NULL;
 	queue_work(system_unbound_wq, &subs->destroy_work);
 }
@@ -347,6 +302,7 @@ static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
 	 * @subs initialised.  Pairs with smp_load_acquire() there.
 	 */
 	smp_store_release(&mm->notifier_subscriptions, subs);
+	mmu_notifier_figures_show(&subs->figures);
 
 	spin_lock(&subs->lock);
 	was_armed = subs->armed;
@@ -376,17 +332,20 @@ static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
 int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
 			   mmu_notifier_attach_t attach, void *subscription)
 {
+	struct mmu_notifier_wait wait;
 	int ret;
 
 	ret = arm(mmap_locked);
 	if (ret)
 		return ret;
 
+	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_LOCKS);
 	if (!mmap_locked)
 		mmap_write_lock(mm);
 	ret = attach_locked(mm, attach, subscription);
 	if (!mmap_locked)
 		mmap_write_unlock(mm);
+	mmu_notifier_wait_end(&wait);
 
 	if (ret)
 		disarm();
@@ -435,7 +394,7 @@ static void unlink_notifier(struct mmu_notifier_subscriptions *subs,
 
 	hlist_del_init_rcu(&sub->hlist);
 	hlist_for_each_entry_srcu(other, &subs->list, hlist,
-				  may_walk(subs))
+				  mmu_notifier_may_walk(subs))
 		still_wanted |= wanted_by(other->ops);
 	WRITE_ONCE(subs->wants, still_wanted);
 	mmu_notifier_disarm_if_unused(subs);
@@ -452,6 +411,7 @@ static noinline int register_notifier(struct mmu_notifier *sub,
 		.mm = mm,
 		.ops = ops,
 	};
+	int ret;
 
 	if (WARN_ON_ONCE(ops->arch_invalidate_secondary_tlbs &&
 			 (ops->invalidate_range_start ||
@@ -463,8 +423,11 @@ static noinline int register_notifier(struct mmu_notifier *sub,
 	if (mmu_notifier_debug_inside(mm))
 		return -EDEADLK;
 
-	return mmu_notifier_subscribe(mm, mmap_locked, attach_notifier,
-				      &registration);
+	ret = mmu_notifier_subscribe(mm, mmap_locked, attach_notifier,
+				     &registration);
+	if (!ret)
+		trace_mmu_notifier_register(mm, ops, MMU_NOTIFIER_KIND_LIST);
+	return ret;
 }
 
 /**
@@ -521,7 +484,8 @@ static struct mmu_notifier *find_and_get(struct mmu_notifier_subscriptions *subs
 	struct mmu_notifier *sub, *found = NULL;
 
 	spin_lock(&subs->lock);
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs)) {
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
+				  mmu_notifier_may_walk(subs)) {
 		if (sub->ops != ops)
 			continue;
 		if (WARN_ON_ONCE(sub->users == UINT_MAX)) {
@@ -661,8 +625,11 @@ void mmu_notifier_put(struct mmu_notifier *subscription)
 		unlink_notifier(subs, subscription);
 	spin_unlock(&subs->lock);
 
-	if (last)
-		free_after_callbacks(subs, subscription);
+	if (!last)
+		return;
+	trace_mmu_notifier_unregister(subscription->mm, subscription->ops,
+				      MMU_NOTIFIER_KIND_LIST);
+	free_after_callbacks(subs, subscription);
 }
 EXPORT_SYMBOL_GPL(mmu_notifier_put);
 
@@ -676,11 +643,25 @@ EXPORT_SYMBOL_GPL(mmu_notifier_put);
  */
 void mmu_notifier_synchronize(void)
 {
+	struct mmu_notifier_wait wait;
+
+	mmu_notifier_wait_begin(&wait, NULL, MMU_NOTIFIER_WAIT_FREED);
 	synchronize_srcu(&mmu_notifier_puts);
+	mmu_notifier_wait_end(&wait);
 }
 EXPORT_SYMBOL_GPL(mmu_notifier_synchronize);
 
 /* --- unregister and exit -------------------------------------------------- */
+
+static void wait_for_callbacks(struct mmu_notifier_subscriptions *subs,
+			       struct mm_struct *mm)
+{
+	struct mmu_notifier_wait wait;
+
+	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_CALLBACKS);
+	synchronize_srcu(&subs->srcu);
+	mmu_notifier_wait_end(&wait);
+}
 
 /*
  * call_release - call release(), unless someone else does or did
@@ -702,10 +683,16 @@ static bool call_release(struct mmu_notifier_subscriptions *subs,
 	}
 	spin_unlock(&subs->lock);
 
-	if (ours && should_call(sub, sub->ops->release))
+	if (!ours)
+		return !theirs;
+	trace_mmu_notifier_release(mm, sub->ops, MMU_NOTIFIER_KIND_LIST);
+	if (!mmu_notifier_should_call(sub, sub->ops->release))
+		return true;
+	if (mmu_notifier_observed())
+		mmu_notifier_observe_release(sub, mm);
+	else
 		sub->ops->release(sub, mm);
-
-	return !theirs;
+	return true;
 }
 
 /**
@@ -724,32 +711,34 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 			     struct mm_struct *mm)
 {
 	struct mmu_notifier_subscriptions *subs;
-	struct walk walk;
 	bool released;
+	int idx;
 
 	if (!mmu_notifier_may_end(&subscription->subscribed, subscription->ops))
 		return;
 
-	subs = mm->notifier_subscriptions;
 	if (mmu_notifier_debug_inside(mm)) {
 		mmu_subscription_begins(&subscription->subscribed);
 		return;
 	}
 
-	walk_begin(&walk, subs);
+	subs = mm->notifier_subscriptions;
+	trace_mmu_notifier_unregister(mm, subscription->ops,
+				      MMU_NOTIFIER_KIND_LIST);
+	idx = srcu_read_lock(&subs->srcu);
 	released = call_release(subs, subscription, mm);
-	walk_end(&walk);
+	srcu_read_unlock(&subs->srcu, idx);
 
 	/* exit_mmap() may be in release(): ranges are delivered until it returns. */
 	if (!released)
-		synchronize_srcu(&subs->srcu);
+		wait_for_callbacks(subs, mm);
 
 	spin_lock(&subs->lock);
 	unlink_notifier(subs, subscription);
 	spin_unlock(&subs->lock);
 
 	/* For running callbacks, and for exit_mmap() in call_release(). */
-	synchronize_srcu(&subs->srcu);
+	wait_for_callbacks(subs, mm);
 	mmu_subscription_ended(&subscription->subscribed);
 	mmdrop(mm);
 }
@@ -765,7 +754,7 @@ void __mmu_notifier_release(struct mm_struct *mm)
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
 	struct hlist_node *next;
-	struct walk walk;
+	int idx;
 
 	if (READ_ONCE(subs->intervals.open))
 		mmu_intervals_release(subs, mm);
@@ -773,225 +762,20 @@ void __mmu_notifier_release(struct mm_struct *mm)
 	if (hlist_empty(&subs->list))
 		return;
 
-	walk_begin(&walk, subs);
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
+	idx = srcu_read_lock(&subs->srcu);
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
+				  mmu_notifier_may_walk(subs))
 		call_release(subs, sub, mm);
-	walk_end(&walk);
+	srcu_read_unlock(&subs->srcu, idx);
 
 	/*
 	 * A concurrent unregister may be in release(): until that has returned,
 	 * the subscription must be notified, and no page may be freed.
 	 */
-	synchronize_srcu(&subs->srcu);
+	wait_for_callbacks(subs, mm);
 
 	spin_lock(&subs->lock);
 	hlist_for_each_entry_safe(sub, next, &subs->list, hlist)
 		unlink_notifier(subs, sub);
 	spin_unlock(&subs->lock);
-}
-
-/* --- delivery ------------------------------------------------------------- */
-
-static void call_end(struct mmu_notifier *sub,
-		     const struct mmu_notifier_range *range)
-{
-	unsigned long switches;
-
-	if (!should_call(sub, sub->ops->invalidate_range_end))
-		return;
-
-	switches = mmu_notifier_call_begin(range);
-	sub->ops->invalidate_range_end(sub, range);
-	mmu_notifier_call_end(range, switches, sub->ops->invalidate_range_end);
-}
-
-static int call_start(struct mmu_notifier *sub,
-		      const struct mmu_notifier_range *range)
-{
-	bool blockable = mmu_notifier_range_blockable(range);
-	unsigned long switches;
-	int ret;
-
-	if (!should_call(sub, sub->ops->invalidate_range_start))
-		return 0;
-
-	switches = mmu_notifier_call_begin(range);
-	ret = sub->ops->invalidate_range_start(sub, range);
-	mmu_notifier_call_end(range, switches, sub->ops->invalidate_range_start);
-
-	if (!ret)
-		return 0;
-
-	WARN_ONCE(blockable || ret != -EAGAIN,
-		  "%ps failed with %d in a %sblockable range\n",
-		  sub->ops->invalidate_range_start, ret,
-		  blockable ? "" : "non-");
-	/* In a blockable range the page tables change regardless. */
-	return blockable ? 0 : ret;
-}
-
-/*
- * The list is newest first, and nothing can join it while a range is in
- * progress.  But subscriptions may leave, including the one that failed, so the
- * serial number tells which were notified before it.
- */
-static void unwind_starts(struct mmu_notifier_subscriptions *subs,
-			  const struct mmu_notifier_range *range,
-			  unsigned long failed_serial)
-{
-	struct mmu_notifier *sub;
-
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs)) {
-		if (sub->serial <= failed_serial)
-			break;
-		call_end(sub, range);
-	}
-}
-
-static int list_start(struct mmu_notifier_subscriptions *subs,
-		      const struct mmu_notifier_range *range)
-{
-	struct mmu_notifier *sub;
-	struct walk walk;
-	int ret = 0;
-
-	walk_begin(&walk, subs);
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs)) {
-		ret = call_start(sub, range);
-		if (ret) {
-			unwind_starts(subs, range, sub->serial);
-			break;
-		}
-	}
-	walk_end(&walk);
-
-	return ret;
-}
-
-static void list_end(struct mmu_notifier_subscriptions *subs,
-		     const struct mmu_notifier_range *range)
-{
-	struct mmu_notifier *sub;
-	struct walk walk;
-
-	walk_begin(&walk, subs);
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
-		call_end(sub, range);
-	walk_end(&walk);
-}
-
-int __mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
-{
-	struct mmu_notifier_subscriptions *subs =
-		range->mm->notifier_subscriptions;
-	int ret = 0;
-
-	if (READ_ONCE(subs->intervals.open)) {
-		ret = mmu_intervals_start(subs, range);
-		if (ret)
-			return ret;
-	}
-
-	if (wants(subs, WANTS_START)) {
-		ret = list_start(subs, range);
-		if (ret)
-			mmu_intervals_end(subs, range);
-	}
-	return ret;
-}
-
-void __mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
-{
-	struct mmu_notifier_subscriptions *subs =
-		range->mm->notifier_subscriptions;
-
-	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
-
-	mmu_intervals_end(subs, range);
-
-	if (wants(subs, WANTS_END))
-		list_end(subs, range);
-
-	lock_map_release(&__mmu_notifier_invalidate_range_start_map);
-}
-
-int __mmu_notifier_clear_flush_young(struct mm_struct *mm, unsigned long start,
-				     unsigned long end)
-{
-	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
-	struct mmu_notifier *sub;
-	struct walk walk;
-	int young = 0;
-
-	if (!wants(subs, WANTS_FLUSH_YOUNG))
-		return 0;
-
-	walk_begin(&walk, subs);
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
-		if (should_call(sub, sub->ops->clear_flush_young))
-			young |= sub->ops->clear_flush_young(sub, mm, start, end);
-	walk_end(&walk);
-
-	return young;
-}
-
-int __mmu_notifier_clear_young(struct mm_struct *mm, unsigned long start,
-			       unsigned long end)
-{
-	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
-	struct mmu_notifier *sub;
-	struct walk walk;
-	int young = 0;
-
-	if (!wants(subs, WANTS_YOUNG))
-		return 0;
-
-	walk_begin(&walk, subs);
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
-		if (should_call(sub, sub->ops->clear_young))
-			young |= sub->ops->clear_young(sub, mm, start, end);
-	walk_end(&walk);
-
-	return young;
-}
-
-int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address)
-{
-	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
-	struct mmu_notifier *sub;
-	struct walk walk;
-	int young = 0;
-
-	if (!wants(subs, WANTS_TEST_YOUNG))
-		return 0;
-
-	walk_begin(&walk, subs);
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs)) {
-		if (should_call(sub, sub->ops->test_young))
-			young = sub->ops->test_young(sub, mm, address);
-		if (young)
-			break;
-	}
-	walk_end(&walk);
-
-	return young;
-}
-
-void __mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
-						   unsigned long start,
-						   unsigned long end)
-{
-	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
-	struct mmu_notifier *sub;
-	struct walk walk;
-
-	if (!wants(subs, WANTS_TLB))
-		return;
-
-	walk_begin(&walk, subs);
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist, may_walk(subs))
-		if (should_call(sub, sub->ops->arch_invalidate_secondary_tlbs))
-			sub->ops->arch_invalidate_secondary_tlbs(sub, mm, start,
-								 end);
-	walk_end(&walk);
 }

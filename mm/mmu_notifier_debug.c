@@ -22,8 +22,7 @@
  * size, since ranges are started where memory can't be allocated; a range that
  * does not fit is not checked for an end.
  *
- * Locks: "ranges_lock" and "calling_lock" are innermost, and taken under page
- * table locks.
+ * Locks: "ranges_lock" is innermost, and taken under page table locks.
  */
 #include <linux/debugfs.h>
 #include <linux/glob.h>
@@ -313,55 +312,6 @@ void mmu_notifier_debug_mm_freed(struct mm_struct *mm)
 
 /* --- callbacks ------------------------------------------------------------ */
 
-static DEFINE_RAW_SPINLOCK(calling_lock);	/* tasks_calling */
-static LIST_HEAD(tasks_calling);
-
-/**
- * mmu_notifier_calling_begin - record that this task calls callbacks of an mm
- * @calling: on the stack until mmu_notifier_calling_end()
- * @subs: the mm's subscriptions
- */
-void mmu_notifier_calling_begin(struct mmu_notifier_calling *calling,
-				const struct mmu_notifier_subscriptions *subs)
-{
-	unsigned long flags;
-
-	calling->task = current;
-	calling->subs = subs;
-	raw_spin_lock_irqsave(&calling_lock, flags);
-	list_add(&calling->list, &tasks_calling);
-	raw_spin_unlock_irqrestore(&calling_lock, flags);
-}
-
-/**
- * mmu_notifier_calling_end - record that the callbacks have returned
- * @calling: as given to mmu_notifier_calling_begin()
- */
-void mmu_notifier_calling_end(struct mmu_notifier_calling *calling)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&calling_lock, flags);
-	list_del(&calling->list);
-	raw_spin_unlock_irqrestore(&calling_lock, flags);
-}
-
-/* Is this a callback of @subs or, if @subs is NULL, of any mm? */
-static bool is_inside(const struct mmu_notifier_subscriptions *subs)
-{
-	const struct mmu_notifier_calling *calling;
-	unsigned long flags;
-	bool inside = false;
-
-	raw_spin_lock_irqsave(&calling_lock, flags);
-	list_for_each_entry(calling, &tasks_calling, list)
-		if (calling->task == current && (!subs || calling->subs == subs))
-			inside = true;
-	raw_spin_unlock_irqrestore(&calling_lock, flags);
-
-	return inside;
-}
-
 /**
  * mmu_notifier_debug_inside - check that this is not a callback of an mm
  * @mm: the mm
@@ -371,10 +321,7 @@ static bool is_inside(const struct mmu_notifier_subscriptions *subs)
  */
 bool mmu_notifier_debug_inside(const struct mm_struct *mm)
 {
-	const struct mmu_notifier_subscriptions *subs =
-		READ_ONCE(mm->notifier_subscriptions);
-
-	if (!subs || !is_inside(subs))
+	if (!mmu_notifier_is_inside(mm))
 		return false;
 	mmu_notifier_report(MMU_NOTIFIER_CHANGED_INSIDE, NULL,
 			    __builtin_return_address(0));
@@ -389,7 +336,7 @@ bool mmu_notifier_debug_inside(const struct mm_struct *mm)
  */
 void mmu_notifier_debug_exit(void)
 {
-	if (is_inside(NULL))
+	if (mmu_notifier_is_inside(NULL))
 		mmu_notifier_report(MMU_NOTIFIER_EXIT_INSIDE, NULL,
 				    __builtin_return_address(0));
 }
@@ -538,7 +485,7 @@ static const struct file_operations suppress_fops = {
 
 static int __init mmu_notifier_debug_files(void)
 {
-	struct dentry *dir = debugfs_create_dir("mmu_notifier", NULL);
+	struct dentry *dir = mmu_notifier_debugfs_dir();
 
 	debugfs_create_file("hooks", 0600, dir, NULL, &hooks_fops);
 	debugfs_create_file("suppress", 0600, dir, NULL, &suppress_fops);

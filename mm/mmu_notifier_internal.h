@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What registration and delivery (mmu_notifier.c) and interval subscriptions
- * (mmu_interval_notifier.c) share.
+ * What registration (mmu_notifier.c), delivery (mmu_notifier_deliver.c) and interval
+ * subscriptions (mmu_interval_notifier.c) share.
  */
 #ifndef _MM_MMU_NOTIFIER_INTERNAL_H
 #define _MM_MMU_NOTIFIER_INTERNAL_H
@@ -11,6 +11,8 @@
 #include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+
+#include "mmu_notifier_observe.h"
 
 /* What is costly to set up again stays for a while after its last user. */
 #define MMU_NOTIFIER_LINGER	HZ
@@ -60,6 +62,7 @@ struct mmu_notifier_intervals {
  *	sleeps delays only those who wait for this mm.
  * @intervals: the other kind of subscription
  * @destroy_work: frees all this; __mmdrop() can't wait for @srcu
+ * @figures: what debugfs shows of the mm
  *
  * Allocated by the first registration and freed after the mm, so a pointer to it
  * is valid for as long as the mm is.
@@ -73,6 +76,22 @@ struct mmu_notifier_subscriptions {
 	struct srcu_struct srcu;
 	struct mmu_notifier_intervals intervals;
 	struct work_struct destroy_work;
+	struct mmu_notifier_figures figures;
+};
+
+/*
+ * Bits of mmu_notifier_subscriptions::wants.  A bit is set before its first
+ * subscriber must be notified: under mm_take_all_locks() or, for the callbacks
+ * that these locks don't exclude, before registration returns.  It may be set
+ * spuriously.
+ */
+enum mmu_notifier_wants {
+	WANTS_START		= 1 << 0,
+	WANTS_END		= 1 << 1,
+	WANTS_FLUSH_YOUNG	= 1 << 2,
+	WANTS_YOUNG		= 1 << 3,
+	WANTS_TEST_YOUNG	= 1 << 4,
+	WANTS_TLB		= 1 << 5,
 };
 
 /* Called under mm_take_all_locks() and mmu_notifier_subscriptions::lock. */
@@ -92,6 +111,15 @@ void mmu_intervals_end(struct mmu_notifier_subscriptions *subs,
 		       struct mmu_notifier_range *range);
 void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
 			   struct mm_struct *mm);
+unsigned long mmu_intervals_bounds(struct mmu_notifier_subscriptions *subs,
+				   unsigned long *first, unsigned long *last);
+
+/* Whether the caller may walk mmu_notifier_subscriptions::list */
+static inline bool
+mmu_notifier_may_walk(struct mmu_notifier_subscriptions *subs)
+{
+	return srcu_read_lock_held(&subs->srcu) || lockdep_is_held(&subs->lock);
+}
 
 /* --- whether a subscription exists ---------------------------------------- */
 
@@ -122,42 +150,14 @@ static inline void mmu_subscription_ended(struct mmu_subscribed *subscribed)
 
 /* --- run-time checks, mmu_notifier_debug.c -------------------------------- */
 
-/**
- * struct mmu_notifier_calling - a task that calls callbacks of an mm
- * @list: entry in the list of all of them
- * @task: the task
- * @subs: the mm's subscriptions
- */
-struct mmu_notifier_calling {
-#ifdef CONFIG_DEBUG_MMU_NOTIFIER
-	struct list_head list;
-	const struct task_struct *task;
-	const struct mmu_notifier_subscriptions *subs;
-#endif
-};
-
 void mmu_notifier_report(enum mmu_notifier_fault fault,
 			 const struct mmu_notifier_hook *hook,
 			 const void *callback);
 
 #ifdef CONFIG_DEBUG_MMU_NOTIFIER
-void mmu_notifier_calling_begin(struct mmu_notifier_calling *calling,
-				const struct mmu_notifier_subscriptions *subs);
-void mmu_notifier_calling_end(struct mmu_notifier_calling *calling);
 bool mmu_notifier_debug_inside(const struct mm_struct *mm);
 int mmu_notifier_suppress(const char *pattern);
 #else
-static inline void
-mmu_notifier_calling_begin(struct mmu_notifier_calling *calling,
-			   const struct mmu_notifier_subscriptions *subs)
-{
-}
-
-static inline void
-mmu_notifier_calling_end(struct mmu_notifier_calling *calling)
-{
-}
-
 static inline bool mmu_notifier_debug_inside(const struct mm_struct *mm)
 {
 	return false;
@@ -174,6 +174,14 @@ mmu_notifier_debug_may_call(const struct mmu_subscribed *subscribed,
 		return true;
 	mmu_notifier_report(MMU_NOTIFIER_NOT_SUBSCRIBED, NULL, callback);
 	return false;
+}
+
+/* Whether to call @callback of a subscription that is in the list */
+static inline bool mmu_notifier_should_call(const struct mmu_notifier *sub,
+					    const void *callback)
+{
+	return callback &&
+	       mmu_notifier_debug_may_call(&sub->subscribed, callback);
 }
 
 /* Before a subscription of @ops begins. */

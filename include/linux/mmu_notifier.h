@@ -30,6 +30,7 @@
 #include <linux/mm_types.h>
 #include <linux/mmap_lock.h>
 #include <linux/mmu_notifier_debug.h>
+#include <linux/mmu_notifier_stats.h>
 #include <linux/spinlock.h>
 #include <linux/srcu.h>
 
@@ -74,6 +75,11 @@ enum mmu_notifier_event {
  * subscriptions, so its end must count it out.
  */
 #define MMU_NOTIFIER_RANGE_COUNTED	BIT(1)
+/*
+ * For the core alone: the range is recorded as in progress, for those who want to
+ * know, so its end must remove the record.
+ */
+#define MMU_NOTIFIER_RANGE_RECORDED	BIT(2)
 
 /**
  * struct mmu_subscribed - whether a subscription of either kind exists
@@ -259,6 +265,7 @@ struct mmu_interval_notifier_ops {
  * @invalidate_seq: sequence number of the last invalidation that hit; under
  *	the subscriber's own lock
  * @subscribed: whether the subscription exists
+ * @retry: the readers' attempts that failed
  *
  * An insertion that fails changes nothing in it.
  */
@@ -269,6 +276,7 @@ struct mmu_interval_notifier {
 	struct hlist_node deferred_item;
 	unsigned long invalidate_seq;
 	struct mmu_subscribed subscribed;
+	struct mmu_notifier_retry retry;
 };
 
 #ifdef CONFIG_MMU_NOTIFIER
@@ -282,6 +290,7 @@ struct mmu_interval_notifier {
  * @event: why
  * @owner: for %MMU_NOTIFY_MIGRATE and %MMU_NOTIFY_EXCLUSIVE, else NULL
  * @debug: for the run-time checks
+ * @record: of the range as in progress
  */
 struct mmu_notifier_range {
 	struct mm_struct *mm;
@@ -291,6 +300,7 @@ struct mmu_notifier_range {
 	enum mmu_notifier_event event;
 	void *owner;
 	struct mmu_notifier_range_debug debug;
+	struct mmu_notifier_range_record record;
 };
 
 /* On while any mm has a subscription.  See arm() in mm/mmu_notifier.c. */
@@ -634,7 +644,14 @@ static inline bool
 mmu_interval_read_retry(struct mmu_interval_notifier *interval_sub,
 			unsigned long seq)
 {
-	return interval_sub->invalidate_seq != seq;
+	if (interval_sub->invalidate_seq != seq) {
+		mmu_notifier_retried(&interval_sub->retry, interval_sub->mm,
+				     interval_sub->ops->invalidate,
+				     interval_sub->interval_tree.start);
+		return true;
+	}
+	mmu_notifier_retry_done(&interval_sub->retry);
+	return false;
 }
 
 /**

@@ -14,7 +14,6 @@
 #define _LINUX_MMU_NOTIFIER_STATS_H
 
 #include <linux/compiler.h>
-#include <linux/list.h>
 #include <linux/timer.h>
 #include <linux/types.h>
 
@@ -121,14 +120,14 @@ static inline void mmu_notifier_retry_done(struct mmu_notifier_retry *retry)
 }
 
 /**
- * struct mmu_notifier_range_record - a range in progress, in the range itself
- * @list: entry in the list of its CPU
+ * struct mmu_notifier_range_record - that a range is in progress, in the range
+ * @node: entry in the list of a CPU
  * @task: who started it
  * @since: when, in ns
- * @cpu: in whose list it is
+ * @cpu: in the list of which CPU it is
  */
 struct mmu_notifier_range_record {
-	struct list_head list;
+	struct hlist_node node;
 	struct task_struct *task;
 	u64 since;
 	int cpu;

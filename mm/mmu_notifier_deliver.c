@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * MMU notifiers: delivery to subscribers of a whole mm.
+ *
+ * The hooks come here if their mm has had a subscription.  A callback that no
+ * subscriber has costs a test of ->wants; for the others the list is walked under
+ * SRCU, with no lock, because callbacks may sleep.
+ *
+ * What holds:
+ *
+ *  - Between a start and its end nothing joins the list, though subscriptions may
+ *    leave it.  So whoever is notified of the end has been of the start.
+ *  - A start that fails leaves nobody notified: the end goes to exactly those whose
+ *    start returned 0, and the range is not in progress any more.
+ */
+#include <linux/mm.h>
+#include <linux/rculist.h>
+
+#include <trace/events/mmu_notifier.h>
+
+#include "mmu_notifier_internal.h"
+
+#define for_each_subscriber(sub, subs)					\
+	hlist_for_each_entry_srcu(sub, &(subs)->list, hlist,		\
+				  mmu_notifier_may_walk(subs))
+
+static bool wants(struct mmu_notifier_subscriptions *subs, unsigned int which)
+{
+	return READ_ONCE(subs->wants) & which;
+}
+
+/* --- ranges --------------------------------------------------------------- */
+
+static void call_end(struct mmu_notifier *sub,
+		     const struct mmu_notifier_range *range)
+{
+	unsigned long switches;
+
+	if (!mmu_notifier_should_call(sub, sub->ops->invalidate_range_end))
+		return;
+
+	switches = mmu_notifier_call_begin(range);
+	if (mmu_notifier_observed())
+		mmu_notifier_observe_end(sub, range);
+	else
+		sub->ops->invalidate_range_end(sub, range);
+	mmu_notifier_call_end(range, switches, sub->ops->invalidate_range_end);
+}
+
+static int call_start(struct mmu_notifier *sub,
+		      const struct mmu_notifier_range *range)
+{
+	bool blockable = mmu_notifier_range_blockable(range);
+	unsigned long switches;
+	int ret;
+
+	if (!mmu_notifier_should_call(sub, sub->ops->invalidate_range_start))
+		return 0;
+
+	switches = mmu_notifier_call_begin(range);
+	if (mmu_notifier_observed())
+		ret = mmu_notifier_observe_start(sub, range);
+	else
+		ret = sub->ops->invalidate_range_start(sub, range);
+	mmu_notifier_call_end(range, switches, sub->ops->invalidate_range_start);
+
+	if (!ret)
+		return 0;
+
+	WARN_ONCE(blockable || ret != -EAGAIN,
+		  "%ps failed with %d in a %sblockable range\n",
+		  sub->ops->invalidate_range_start, ret,
+		  blockable ? "" : "non-");
+	/* In a blockable range the page tables change regardless. */
+	return blockable ? 0 : ret;
+}
+
+/*
+ * The list is newest first, and nothing can join it while a range is in
+ * progress.  But subscriptions may leave, including the one that failed, so the
+ * serial number tells which were notified before it.
+ */
+static void unwind_starts(struct mmu_notifier_subscriptions *subs,
+			  const struct mmu_notifier_range *range,
+			  unsigned long failed_serial)
+{
+	struct mmu_notifier *sub;
+
+	for_each_subscriber(sub, subs) {
+		if (sub->serial <= failed_serial)
+			break;
+		call_end(sub, range);
+	}
+}
+
+static int list_start(struct mmu_notifier_subscriptions *subs,
+		      const struct mmu_notifier_range *range)
+{
+	struct mmu_notifier *sub;
+	int idx, ret = 0;
+
+	idx = srcu_read_lock(&subs->srcu);
+	for_each_subscriber(sub, subs) {
+		ret = call_start(sub, range);
+		if (ret) {
+			unwind_starts(subs, range, sub->serial);
+			break;
+		}
+	}
+	srcu_read_unlock(&subs->srcu, idx);
+
+	return ret;
+}
+
+static void list_end(struct mmu_notifier_subscriptions *subs,
+		     const struct mmu_notifier_range *range)
+{
+	struct mmu_notifier *sub;
+	int idx;
+
+	idx = srcu_read_lock(&subs->srcu);
+	for_each_subscriber(sub, subs)
+		call_end(sub, range);
+	srcu_read_unlock(&subs->srcu, idx);
+}
+
+static int notify_start(struct mmu_notifier_subscriptions *subs,
+			struct mmu_notifier_range *range)
+{
+	int ret = 0;
+
+	if (READ_ONCE(subs->intervals.open)) {
+		ret = mmu_intervals_start(subs, range);
+		if (ret)
+			return ret;
+	}
+
+	if (wants(subs, WANTS_START)) {
+		ret = list_start(subs, range);
+		if (ret)
+			mmu_intervals_end(subs, range);
+	}
+	return ret;
+}
+
+int __mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
+{
+	int ret;
+
+	trace_mmu_notifier_range_start(range);
+	mmu_notifier_record_range(range);
+	ret = notify_start(range->mm->notifier_subscriptions, range);
+	if (ret)
+		mmu_notifier_forget_range(range);
+	return ret;
+}
+
+void __mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
+{
+	struct mmu_notifier_subscriptions *subs =
+		range->mm->notifier_subscriptions;
+
+	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
+
+	mmu_intervals_end(subs, range);
+
+	if (wants(subs, WANTS_END))
+		list_end(subs, range);
+
+	lock_map_release(&__mmu_notifier_invalidate_range_start_map);
+	mmu_notifier_forget_range(range);
+	trace_mmu_notifier_range_end(range);
+}
+
+/* --- accessed bits -------------------------------------------------------- */
+
+typedef int (*clear_young_t)(struct mmu_notifier *sub, struct mm_struct *mm,
+			     unsigned long start, unsigned long end);
+
+static int call_clear_young(struct mmu_notifier *sub, clear_young_t callback,
+			    struct mm_struct *mm, unsigned long start,
+			    unsigned long end)
+{
+	if (!mmu_notifier_should_call(sub, callback))
+		return 0;
+	if (mmu_notifier_observed())
+		return mmu_notifier_observe_clear_young(sub, callback, mm,
+							start, end);
+	return callback(sub, mm, start, end);
+}
+
+static int call_test_young(struct mmu_notifier *sub, struct mm_struct *mm,
+			   unsigned long address)
+{
+	if (!mmu_notifier_should_call(sub, sub->ops->test_young))
+		return 0;
+	if (mmu_notifier_observed())
+		return mmu_notifier_observe_test_young(sub, mm, address);
+	return sub->ops->test_young(sub, mm, address);
+}
+
+int __mmu_notifier_clear_flush_young(struct mm_struct *mm, unsigned long start,
+				     unsigned long end)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier *sub;
+	int idx, young = 0;
+
+	if (!wants(subs, WANTS_FLUSH_YOUNG))
+		return 0;
+
+	idx = srcu_read_lock(&subs->srcu);
+	for_each_subscriber(sub, subs)
+		young |= call_clear_young(sub, sub->ops->clear_flush_young, mm,
+					  start, end);
+	srcu_read_unlock(&subs->srcu, idx);
+
+	mmu_notifier_count_young(subs);
+	trace_mmu_notifier_young(mm, MMU_NOTIFIER_CLEAR_FLUSH_YOUNG, start, end,
+				 young);
+	return young;
+}
+
+int __mmu_notifier_clear_young(struct mm_struct *mm, unsigned long start,
+			       unsigned long end)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier *sub;
+	int idx, young = 0;
+
+	if (!wants(subs, WANTS_YOUNG))
+		return 0;
+
+	idx = srcu_read_lock(&subs->srcu);
+	for_each_subscriber(sub, subs)
+		young |= call_clear_young(sub, sub->ops->clear_young, mm,
+					  start, end);
+	srcu_read_unlock(&subs->srcu, idx);
+
+	mmu_notifier_count_young(subs);
+	trace_mmu_notifier_young(mm, MMU_NOTIFIER_CLEAR_YOUNG, start, end,
+				 young);
+	return young;
+}
+
+int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier *sub;
+	int idx, young = 0;
+
+	if (!wants(subs, WANTS_TEST_YOUNG))
+		return 0;
+
+	idx = srcu_read_lock(&subs->srcu);
+	for_each_subscriber(sub, subs) {
+		young = call_test_young(sub, mm, address);
+		if (young)
+			break;
+	}
+	srcu_read_unlock(&subs->srcu, idx);
+
+	mmu_notifier_count_young(subs);
+	trace_mmu_notifier_young(mm, MMU_NOTIFIER_TEST_YOUNG, address, address + 1,
+				 young);
+	return young;
+}
+
+/* --- TLBs that share the CPU's page tables -------------------------------- */
+
+static void call_tlbs(struct mmu_notifier *sub, struct mm_struct *mm,
+		      unsigned long start, unsigned long end)
+{
+	if (!mmu_notifier_should_call(sub, sub->ops->arch_invalidate_secondary_tlbs))
+		return;
+	if (mmu_notifier_observed())
+		mmu_notifier_observe_tlbs(sub, mm, start, end);
+	else
+		sub->ops->arch_invalidate_secondary_tlbs(sub, mm, start, end);
+}
+
+void __mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
+						   unsigned long start,
+						   unsigned long end)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier *sub;
+	int idx;
+
+	if (!wants(subs, WANTS_TLB))
+		return;
+
+	idx = srcu_read_lock(&subs->srcu);
+	for_each_subscriber(sub, subs)
+		call_tlbs(sub, mm, start, end);
+	srcu_read_unlock(&subs->srcu, idx);
+}
