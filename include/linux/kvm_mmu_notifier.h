@@ -7,6 +7,7 @@
 #endif
 
 #include <linux/mmu_notifier_debug.h>
+#include <linux/mmu_notifier_stats.h>
 
 #ifdef CONFIG_KVM_GENERIC_MMU_NOTIFIER
 
@@ -214,6 +215,36 @@ static inline bool mmu_invalidate_retry_gfn_unsafe(struct kvm *kvm,
 		mmu_invalidate_covers(kvm, gfn)) ||
 	       mmu_invalidate_ended_since(kvm, mmu_seq);
 }
+
+#ifdef CONFIG_MMU_NOTIFIER_STATS
+void kvm_mmu_fault_retried(struct kvm_vcpu *vcpu, const void *who,
+			   const struct kvm_memory_slot *slot, gfn_t gfn);
+
+/**
+ * kvm_mmu_fault_done() - note that a page fault is not retried
+ * @vcpu: the vCPU, by its own thread
+ * @gfn: the guest frame
+ *
+ * The other end of kvm_mmu_fault_retried(), for every fault: it needn't have
+ * been retried.
+ */
+static inline void kvm_mmu_fault_done(struct kvm_vcpu *vcpu, gfn_t gfn)
+{
+	/* In between the vCPU may have faults of other pages. */
+	if (vcpu->mn_retry.gfn == gfn)
+		mmu_notifier_retry_done(&vcpu->mn_retry.retry);
+}
+#else
+static inline void kvm_mmu_fault_retried(struct kvm_vcpu *vcpu, const void *who,
+					 const struct kvm_memory_slot *slot,
+					 gfn_t gfn)
+{
+}
+
+static inline void kvm_mmu_fault_done(struct kvm_vcpu *vcpu, gfn_t gfn)
+{
+}
+#endif
 
 #endif /* CONFIG_KVM_GENERIC_MMU_NOTIFIER */
 

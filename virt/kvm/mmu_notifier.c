@@ -12,8 +12,10 @@
 
 #include <linux/bitops.h>
 #include <linux/interval_tree.h>
+#include <linux/jiffies.h>
 #include <linux/kvm_host.h>
 #include <linux/mmu_notifier.h>
+#include <linux/mmu_notifier_stats.h>
 #include <linux/rcuwait.h>
 #include <linux/sched/signal.h>
 #include <linux/srcu.h>
@@ -93,10 +95,17 @@ static bool hva_is_covered(struct kvm *kvm, unsigned long hva)
 	return covered;
 }
 
+static bool must_wait_for_hva(struct kvm *kvm, unsigned long hva)
+{
+	return !READ_ONCE(kvm->mn_ranges.released) && hva_is_covered(kvm, hva);
+}
+
 /**
  * kvm_mmu_notifier_wait_for_hva() - wait for the ranges that cover an address
  * @kvm: the VM
  * @hva: the host address
+ *
+ * If there is none, this is no wait, and appears in no figure of the mm.
  *
  * Context: may sleep.  The caller holds no lock that a range callback, or the
  * code that changes page tables, takes.
@@ -107,14 +116,20 @@ static bool hva_is_covered(struct kvm *kvm, unsigned long hva)
  */
 int kvm_mmu_notifier_wait_for_hva(struct kvm *kvm, unsigned long hva)
 {
-	const bool *released = &kvm->mn_ranges.released;
+	struct mmu_notifier_wait wait;
+	bool killed;
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	if (wait_event_killable(kvm->mn_hva_wait,
-				READ_ONCE(*released) || !hva_is_covered(kvm, hva)))
-		return -EINTR;
-	return READ_ONCE(*released) ? -ESRCH : 0;
+	if (must_wait_for_hva(kvm, hva)) {
+		mmu_notifier_wait_begin(&wait, kvm->mm, MMU_NOTIFIER_WAIT_HVA);
+		killed = wait_event_killable(kvm->mn_hva_wait,
+					     !must_wait_for_hva(kvm, hva));
+		mmu_notifier_wait_end(&wait);
+		if (killed)
+			return -EINTR;
+	}
+	return READ_ONCE(kvm->mn_ranges.released) ? -ESRCH : 0;
 }
 
 /* Read without mmu_lock by mmu_invalidate_retry_gfn_unsafe(). */
@@ -181,6 +196,36 @@ void kvm_mmu_invalidate_end(struct kvm *kvm)
 		   kvm->mmu_invalidate_in_progress - 1);
 	KVM_BUG_ON(kvm->mmu_invalidate_in_progress < 0, kvm);
 }
+
+#ifdef CONFIG_MMU_NOTIFIER_STATS
+/**
+ * kvm_mmu_fault_retried() - note that an invalidation made a page fault stale
+ * @vcpu: the vCPU, by its own thread
+ * @who: the function that handles its faults
+ * @slot: the memslot of @gfn
+ * @gfn: the guest frame
+ *
+ * An attempt doesn't know of those before it, nor need another one follow:
+ * another vCPU may map the page, or the guest turn to something else.  So it
+ * counts as one more of the same fault only if it is for the same gfn, within a
+ * second.  Faults that are made stale by something else don't come here.
+ *
+ * Context: kvm->srcu is held, as for the fault, and mmu_lock isn't: the kernel
+ * log may be written to.
+ */
+void kvm_mmu_fault_retried(struct kvm_vcpu *vcpu, const void *who,
+			   const struct kvm_memory_slot *slot, gfn_t gfn)
+{
+	struct kvm_mn_retry *fault = &vcpu->mn_retry;
+
+	if (fault->gfn != gfn || time_after(jiffies, fault->last + HZ))
+		mmu_notifier_retry_done(&fault->retry);
+	fault->gfn = gfn;
+	fault->last = jiffies;
+	mmu_notifier_retried(&fault->retry, vcpu->kvm->mm, who,
+			     __gfn_to_hva_memslot(slot, gfn));
+}
+#endif
 
 /* Called with mmu_lock still held, for what was unmapped or aged under it. */
 static void flush_if(struct kvm *kvm, bool needed)
@@ -499,14 +544,21 @@ void kvm_mmu_notifier_destroy(struct kvm *kvm)
  *
  * Waits until no host range is between start and end, for the sake of
  * kvm_mmu_notifier_invalidate_range_end().  Starts that come meanwhile go
- * first.
+ * first, and are part of the same wait in the figures of the mm.
  */
 void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 				       struct kvm_memslots *slots)
 {
+	struct mmu_notifier_wait wait;
+	bool waited = false;
+
 	spin_lock(&kvm->mn_lock);
 	while (kvm->mn_ranges.nr) {
 		spin_unlock(&kvm->mn_lock);
+		if (!waited)
+			mmu_notifier_wait_begin(&wait, kvm->mm,
+						MMU_NOTIFIER_WAIT_MEMSLOTS);
+		waited = true;
 		rcuwait_wait_event(&kvm->mn_memslots_wait,
 				   !READ_ONCE(kvm->mn_ranges.nr),
 				   TASK_UNINTERRUPTIBLE);
@@ -514,6 +566,8 @@ void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 	}
 	rcu_assign_pointer(kvm->memslots[as_id], slots);
 	spin_unlock(&kvm->mn_lock);
+	if (waited)
+		mmu_notifier_wait_end(&wait);
 }
 
 #ifdef CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES
