@@ -55,7 +55,7 @@ struct test_mmu {
 	struct mm_struct *mm;
 	enum test_mn_class class;
 	enum test_mn_kind kind;
-	const unsigned int *delays;
+	unsigned int *delays;
 	struct mmu_notifier whole;
 	struct mmu_interval_notifier interval;
 	struct xarray entries;

@@ -24,12 +24,13 @@
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
+#include <linux/wait_bit.h>
 #include <linux/xarray.h>
 
 #include "test_mmu_notifier.h"
 
 #define MAX_ACCESS	4096
-#define MAX_DELAY	10000
+#define MAX_DELAY	60000000
 #define MAX_CLEAN	512		/* pages */
 #define LAST_EVENT	MMU_NOTIFY_EXCLUSIVE
 
@@ -285,7 +286,7 @@ static int test_delay(struct test_file *file, union test_args *args)
 
 	if (arg->point >= TEST_MN_POINTS || arg->usecs > MAX_DELAY)
 		return -EINVAL;
-	WRITE_ONCE(file->delays[arg->point], arg->usecs);
+	store_release_wake_up(&file->delays[arg->point], arg->usecs);
 	return 0;
 }
 

@@ -9,14 +9,18 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/init.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
+#include <linux/wait_bit.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "test_mmu_notifier.h"
+
+#define LONG_DELAY	10000	/* microseconds: a longer one can be cut short */
 
 static struct workqueue_struct *remote_wq;
 
@@ -78,9 +82,13 @@ unsigned long test_mn_drop_all(struct test_mmu *mmu)
  */
 void test_mn_delay_at(struct test_mmu *mmu, enum test_mn_point point)
 {
-	unsigned int usecs = READ_ONCE(mmu->delays[point]);
+	unsigned int *delay = &mmu->delays[point];
+	unsigned int usecs = READ_ONCE(*delay);
 
-	if (usecs)
+	if (usecs > LONG_DELAY)
+		wait_var_event_timeout(delay, READ_ONCE(*delay) != usecs,
+				       usecs_to_jiffies(usecs));
+	else if (usecs)
 		usleep_range(usecs, usecs + 1 + usecs / 4);
 }
 

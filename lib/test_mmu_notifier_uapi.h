@@ -156,9 +156,10 @@ enum test_mn_point {
 /**
  * struct test_mn_delay - wait at a point
  * @point: enum test_mn_point
- * @usecs: how long, up to 10000
+ * @usecs: how long, up to 60000000
  *
- * Stays in effect for the file, even after it is detached.
+ * Stays in effect for the file, even after it is detached.  A wait of more than
+ * 10000 ends when another delay is set for the point.
  */
 struct test_mn_delay {
 	__u32 point;

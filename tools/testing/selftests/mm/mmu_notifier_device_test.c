@@ -280,7 +280,8 @@ static void pick_args(struct fuzz *f, unsigned int cmd, union args *args)
 		break;
 	case TEST_MN_DELAY:
 		args->delay.point = pick(f, TEST_MN_POINTS + 1);
-		args->delay.usecs = pick(f, 4) ? pick(f, 10) : pick(f, 20001);
+		args->delay.usecs = pick(f, 4) ? pick(f, 10) :
+				    pick(f, 2) ? pick(f, 20001) : 60000001;
 		break;
 	case TEST_MN_CLEAN:
 		args->clean.addr = pick_addr(f) & (pick(f, 8) ? -PAGE : -1UL);
@@ -449,7 +450,7 @@ static uint64_t wrong_args(const struct target *t, unsigned int cmd,
 		return wrong;
 	case TEST_MN_DELAY:
 		return args->delay.point >= TEST_MN_POINTS ||
-		       args->delay.usecs > 10000 ? ERROR(EINVAL) : 0;
+		       args->delay.usecs > 60000000 ? ERROR(EINVAL) : 0;
 	case TEST_MN_CLEAN:
 		return wrong_clean(t, &args->clean);
 	}
