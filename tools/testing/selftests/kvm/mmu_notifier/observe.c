@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reads debugfs and the kernel log.
+ */
+#include "observe.h"
+
+/* The file is a line "mm TGID COMM" for each mm, with lines that belong to it. */
+static char figures[1 << 20];
+
+static void read_figures(void)
+{
+	int fd = open(FIGURES, O_RDONLY);
+	size_t size = 0;
+	ssize_t n;
+
+	must(fd);
+	while ((n = read(fd, figures + size, sizeof(figures) - 1 - size)) > 0)
+		size += n;
+	must(n);
+	close(fd);
+	if (size == sizeof(figures) - 1)
+		fail("%s is too long", FIGURES);
+	figures[size] = 0;
+}
+
+static bool is_ours(const char *line)
+{
+	int tgid;
+
+	return sscanf(line, "mm %d", &tgid) == 1 && tgid == getpid();
+}
+
+static char *behind(char *line)
+{
+	char *end = strchr(line, '\n');
+
+	return end ? end + 1 : NULL;
+}
+
+/*
+ * Returns what follows @keyword in a line of this process, the first one or the one
+ * behind @last, or NULL.
+ */
+static char *find(const char *keyword, char *last)
+{
+	size_t length = strlen(keyword);
+	bool ours = last != NULL;
+	char *line;
+
+	if (!last)
+		read_figures();
+	for (line = last ? behind(last) : figures; line; line = behind(line)) {
+		if (!strncmp(line, "mm ", 3))
+			ours = is_ours(line);
+		if (!ours)
+			continue;
+		line += strspn(line, " \t");
+		if (!strncmp(line, keyword, length) && line[length] == ' ')
+			return line + length + 1;
+	}
+	return NULL;
+}
+
+/* Returns the first number that follows @keyword. */
+uint64_t figure(const char *keyword)
+{
+	char *value = find(keyword, NULL);
+	uint64_t n;
+
+	if (!value || sscanf(value, "%lu", &n) != 1)
+		fail("%s has no line '%s' for this process", FIGURES, keyword);
+	return n;
+}
+
+/* Whether the task is in a callback whose name begins with @callback. */
+bool in_callback(pid_t tid, const char *callback)
+{
+	char *line = NULL;
+	int in;
+
+	while ((line = find("call", line)))
+		if (!strncmp(line, callback, strlen(callback)) &&
+		    sscanf(line, "%*s %*d %d", &in) == 1 && in == tid)
+			return true;
+	return false;
+}
+
+/* Whether a range is in progress that the task has started, at @start. */
+bool in_range(pid_t tid, char *start)
+{
+	unsigned long from;
+	char *line = NULL;
+	int by;
+
+	while ((line = find("range", line)))
+		if (sscanf(line, "%lx-%*lx %*s %*s %*d %d", &from, &by) == 2 &&
+		    from == (unsigned long)start && by == tid)
+			return true;
+	return false;
+}
+
+static char said[1 << 18];	/* since log_begin() */
+static size_t length;
+static int kmsg = -1;
+
+void log_begin(void)
+{
+	if (kmsg < 0) {
+		kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+		must(kmsg);
+	}
+	must(lseek(kmsg, 0, SEEK_END));
+	length = 0;
+	said[0] = 0;
+}
+
+static void read_log(void)
+{
+	char record[8192];
+	ssize_t n;
+
+	for (;;) {
+		n = read(kmsg, record, sizeof(record));
+		/* Records that were overwritten are lost. */
+		if (n < 0 && errno == EPIPE)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		must(n);
+		if (length + n >= sizeof(said))
+			fail("the kernel says too much");
+		memcpy(said + length, record, n);
+		length += n;
+		said[length] = 0;
+	}
+}
+
+/* Whether the kernel has said all of the words since log_begin(). */
+bool log_has(const char *const *words)
+{
+	read_log();
+	for (; *words; words++)
+		if (!strstr(said, *words))
+			return false;
+	return true;
+}
