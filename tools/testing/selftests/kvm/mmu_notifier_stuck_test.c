@@ -175,7 +175,7 @@ static const char *report_of(const struct operation *o)
 	return NULL;
 }
 
-/* The device is first: it needs no guest memory. */
+/* As it happens, whoever comes last is notified first: one attempt will do. */
 static void create_vm_and_device(void)
 {
 	struct test_mn_attach attach = {

@@ -13,10 +13,12 @@ static void read_figures(void)
 	size_t size = 0;
 	ssize_t n;
 
-	must(fd);
+	if (fd < 0)
+		fail("%s: %s", FIGURES, strerror(errno));
 	while ((n = read(fd, figures + size, sizeof(figures) - 1 - size)) > 0)
 		size += n;
-	must(n);
+	if (n < 0)
+		fail("reading %s: %s", FIGURES, strerror(errno));
 	close(fd);
 	if (size == sizeof(figures) - 1)
 		fail("%s is too long", FIGURES);
@@ -126,7 +128,8 @@ static void read_log(void)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return;
-		must(n);
+		if (n < 0)
+			fail("reading /dev/kmsg: %s", strerror(errno));
 		if (length + n >= sizeof(said))
 			fail("the kernel says too much");
 		memcpy(said + length, record, n);
