@@ -20,6 +20,7 @@
 #define DEVICE		"/dev/test_mmu_notifier"
 #define CALLBACK	"test_range_"	/* start or end */
 #define HOLDER		"range_holder"
+#define STUCK		"stuck_in_kvm"
 #define HOLD		60000000	/* microseconds: until it is released */
 
 /* A thread that does what it is told to.  None is created while a range is held. */
@@ -100,7 +101,7 @@ static void hold_range(unsigned int point)
 			fail("no callback was seen in a range");
 		usleep(1000);
 	}
-	if (point == TEST_MN_START && !in_range(holder.tid, held))
+	if (!in_range(holder.tid, held))
 		fail("a callback was seen, but not the range that it is for");
 }
 
@@ -123,28 +124,31 @@ struct operation {
  * Returns whether the operation was reported, rather than done, while a callback
  * slept at @point.
  */
-static bool is_reported(const struct operation *o, struct worker *worker,
+static bool is_reported(const struct operation *o, struct worker *stuck,
 			unsigned int point)
 {
-	char tid[16], address[32];
-	const char *const words[] = { o->symbol, address, HOLDER, tid, NULL };
+	char holder_tid[16], stuck_tid[16], address[32];
+	const char *const words[] = {
+		STUCK, stuck_tid, HOLDER, holder_tid, address, o->symbol, NULL
+	};
 	uint64_t before;
 	bool done, reported;
 
-	snprintf(tid, sizeof(tid), "%d", holder.tid);
+	snprintf(stuck_tid, sizeof(stuck_tid), "/%d)", stuck->tid);
+	snprintf(holder_tid, sizeof(holder_tid), "/%d)", holder.tid);
 	snprintf(address, sizeof(address), "%lx", (unsigned long)held);
 	o->prepare();
 	before = figure(o->figure);
 	log_begin();
 	hold_range(point);
-	start_work(worker);
+	start_work(stuck);
 	do {
 		usleep(1000);
-		done = is_done(worker);
+		done = is_done(stuck);
 		reported = log_has(words);
 	} while (!done && !reported);
 	release_range(point);
-	wait_work(worker);
+	wait_work(stuck);
 	if (reported && figure(o->figure) == before)
 		fail("%s was reported, but isn't counted as one of '%s'",
 		     o->name, o->figure);
@@ -158,16 +162,16 @@ static bool is_reported(const struct operation *o, struct worker *worker,
  */
 static const char *report_of(const struct operation *o)
 {
-	static struct worker worker;
+	static struct worker stuck;
 	int i;
 
 	counted("reports");
 	create_worker(&holder, HOLDER, drop_held);
-	create_worker(&worker, "stuck", o->run);
+	create_worker(&stuck, STUCK, o->run);
 	report->what = o->name;
 	for (i = 0; i < test.iterations; i++) {
-		if (!is_reported(o, &worker, TEST_MN_START) &&
-		    !is_reported(o, &worker, TEST_MN_END))
+		if (!is_reported(o, &stuck, TEST_MN_START) &&
+		    !is_reported(o, &stuck, TEST_MN_END))
 			fail("%s has not waited for a range, or that was not reported",
 			     o->name);
 		report->count++;
