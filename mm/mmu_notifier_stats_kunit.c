@@ -1,0 +1,849 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests for CONFIG_MMU_NOTIFIER_STATS: the figures in debugfs add up to what
+ * was done, what is in progress is in the file for as long as it is, and who waits
+ * or tries again for too long is reported with what it waits for.
+ *
+ * The file is read as debugfs would read it. The reports come to the test, and soon.
+ */
+
+#include <linux/completion.h>
+#include <linux/fs.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/seq_file.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/uio.h>
+
+#include <kunit/test.h>
+
+#include "mmu_interval_monitor_kunit.h"
+#include "mmu_notifier_internal.h"
+#include "mmu_notifier_kunit.h"
+#include "mmu_notifier_sub_kunit.h"
+
+#define TEXT_SIZE	65536
+#define NAME_SIZE	KSYM_SYMBOL_LEN
+
+/* -------------------------------- the file -------------------------------- */
+
+static struct file *mms_open(struct kunit *test)
+{
+	struct file *file = mn_test_alloc(test, sizeof(*file));
+
+	KUNIT_ASSERT_EQ(test, mmu_notifier_mms_fops.open(NULL, file), 0);
+	return file;
+}
+
+static void mms_close(struct file *file)
+{
+	mmu_notifier_mms_fops.release(NULL, file);
+}
+
+/* Append up to @room bytes of the file, from @pos on, to @text */
+static ssize_t mms_read(struct file *file, loff_t *pos, char *text, size_t room)
+{
+	struct kvec vec = { .iov_base = text, .iov_len = room };
+	struct kiocb kiocb = { .ki_filp = file, .ki_pos = *pos };
+	struct iov_iter iter;
+	ssize_t ret;
+
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, room);
+	ret = seq_read_iter(&kiocb, &iter);
+	*pos = kiocb.ki_pos;
+	return ret;
+}
+
+static char *mms_text(struct kunit *test)
+{
+	char *text = mn_test_alloc(test, TEXT_SIZE);
+	struct file *file = mms_open(test);
+	size_t len = 0;
+	loff_t pos = 0;
+	ssize_t ret;
+
+	do {
+		ret = mms_read(file, &pos, text + len, TEXT_SIZE - 1 - len);
+		len += max_t(ssize_t, ret, 0);
+	} while (ret > 0);
+	mms_close(file);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	return text;
+}
+
+static unsigned int count(const char *text, const char *what)
+{
+	unsigned int nr = 0;
+
+	while ((text = strstr(text, what))) {
+		nr++;
+		text += strlen(what);
+	}
+	return nr;
+}
+
+static unsigned int count_mms(struct kunit *test)
+{
+	char *text = mms_text(test);
+
+	return count(text, "\nmm ") + strstarts(text, "mm ");
+}
+
+/* The block of the mm that has subscribed last, which is the test's */
+static char *last_block(struct kunit *test)
+{
+	char *text = mms_text(test), *next;
+
+	while ((next = strstr(text, "\nmm ")))
+		text = next + 1;
+	KUNIT_ASSERT_TRUE(test, strstarts(text, "mm "));
+	return text;
+}
+
+static bool has_line(const char *block, const char *line)
+{
+	size_t len = strlen(line);
+
+	while ((block = strstr(block, line))) {
+		if (block[-1] == '\n' && block[len] == '\n')
+			return true;
+		block += len;
+	}
+	return false;
+}
+
+#define EXPECT_LINE(test, block, fmt, ...)				\
+do {									\
+	char __line[2 * NAME_SIZE];					\
+									\
+	snprintf(__line, sizeof(__line), fmt, ##__VA_ARGS__);		\
+	KUNIT_EXPECT_TRUE_MSG(test, has_line(block, __line),		\
+			      "no line '%s' in\n%s", __line, block);	\
+} while (0)
+
+/* ------------------------------- the figures ------------------------------ */
+
+static void mm_and_subscribers(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_sub *sub = mn_sub_new(test, mm, &mn_pages_ops);
+	char *block = last_block(test), expected[NAME_SIZE];
+
+	snprintf(expected, sizeof(expected), "mm %d %s\n", current->tgid,
+		 current->comm);
+	KUNIT_EXPECT_TRUE_MSG(test, strstarts(block, expected), "%s", block);
+	EXPECT_LINE(test, block, "  subscriber %ps", &mn_pages_ops);
+	KUNIT_EXPECT_EQ(test, count(block, "\n  intervals "), 0);
+
+	mn_monitor_new(test, mm, 2, 1);
+	mn_monitor_new(test, mm, 5, 3);
+	mn_sub_new(test, mm, &mn_shared_ops);
+	mn_sub_unregister(test, sub);
+	block = last_block(test);
+	KUNIT_EXPECT_EQ(test, count(block, "\n  subscriber "), 1);
+	EXPECT_LINE(test, block, "  subscriber %ps", &mn_shared_ops);
+	EXPECT_LINE(test, block, "  intervals 2 %lx-%lx", mn_page(2),
+		    mn_page(8) - 1);
+}
+
+/* One whose insertion waits for a range counts. */
+static void deferred_interval(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mmu_notifier_range range;
+
+	mn_monitor_new(test, mm, 2, 1);
+	mn_range_init_at(&range, mm, 2, 1);
+	mmu_notifier_invalidate_range_start(&range);
+	mn_monitor_new(test, mm, 0, 1);
+	EXPECT_LINE(test, last_block(test), "  intervals 2 %lx-%lx", mn_page(0),
+		    mn_page(3) - 1);
+	mmu_notifier_invalidate_range_end(&range);
+	EXPECT_LINE(test, last_block(test), "  intervals 2 %lx-%lx", mn_page(0),
+		    mn_page(3) - 1);
+}
+
+static void invalidate(struct mm_struct *mm, enum mmu_notifier_event event)
+{
+	struct mmu_notifier_range range;
+
+	mmu_notifier_range_init(&range, event, 0, mm, mn_page(0), mn_page(1));
+	mmu_notifier_invalidate_range_start(&range);
+	mmu_notifier_invalidate_range_end(&range);
+}
+
+static void figures_add_up(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_sub *sub = mn_sub_new(test, mm, &mn_pages_ops);
+	unsigned long nr;
+	char *block;
+
+	EXPECT_LINE(test, last_block(test), "  callbacks 0 0 0 -");
+
+	invalidate(mm, MMU_NOTIFY_UNMAP);
+	invalidate(mm, MMU_NOTIFY_CLEAR);
+	invalidate(mm, MMU_NOTIFY_EXCLUSIVE);
+	invalidate(mm, MMU_NOTIFY_EXCLUSIVE);
+	sub->start_ret = -EAGAIN;
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), -EAGAIN);
+	sub->start_ret = 0;
+	mmu_notifier_clear_flush_young(mm, mn_page(0), mn_page(1));
+	mmu_notifier_clear_young(mm, mn_page(0), mn_page(1));
+	mmu_notifier_test_young(mm, mn_page(0));
+	/* has no subscriber, so it is no callback */
+	mmu_notifier_arch_invalidate_secondary_tlbs(mm, mn_page(0),
+						    mn_page(1));
+	nr = 4 * 2 + 1 + 3;
+	KUNIT_EXPECT_EQ(test, nr, mn_sub_calls(sub));
+
+	block = last_block(test);
+	EXPECT_LINE(test, block,
+		    "  ranges UNMAP=1 CLEAR=2 PROTECTION_VMA=0 PROTECTION_PAGE=0 SOFT_DIRTY=0 RELEASE=0 MIGRATE=0 EXCLUSIVE=2");
+	KUNIT_EXPECT_NOT_NULL(test, strstr(block, "\n  callbacks 12 "));
+	EXPECT_LINE(test, block, "  young 3");
+	EXPECT_LINE(test, block, "  retries 0");
+	/* The registration has waited, if only for a moment. */
+	KUNIT_EXPECT_NOT_NULL(test, strstr(block, "\n  waits 1 "));
+	KUNIT_EXPECT_EQ(test, count(block, "\n  range "), 0);
+	KUNIT_EXPECT_EQ(test, count(block, "\n  call "), 0);
+
+	mn_sub_unregister(test, sub);
+	block = last_block(test);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(block, "\n  callbacks 13 "));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(block, "\n  waits 2 "));
+}
+
+static void exit_is_counted(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_monitor *mon = mn_monitor_new(test, mm, 0, 1);
+	char *block;
+
+	mn_test_mm_exit(test, mm);
+	KUNIT_EXPECT_EQ(test, mon->calls, 1);
+	block = last_block(test);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(block, " RELEASE=1 "));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(block, "\n  callbacks 1 "));
+	KUNIT_EXPECT_EQ(test, count(block, "\n  range "), 0);
+}
+
+static void sleep_two_ticks(struct mn_listener *listener)
+{
+	schedule_timeout_uninterruptible(2);
+}
+
+static void longest_callback(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_listener *quick = mn_listener_new(test, mm);
+	struct mn_listener *slow = mn_interval_new(test, mm);
+	char symbol[NAME_SIZE], expected[NAME_SIZE];
+	unsigned long long total, longest;
+	unsigned long nr;
+	char *line;
+
+	slow->in_callback = sleep_two_ticks;
+	mn_invalidate(mm);
+	slow->in_callback = NULL;
+	mn_invalidate(mm);
+
+	line = strstr(last_block(test), "\n  callbacks ");
+	KUNIT_ASSERT_NOT_NULL(test, line);
+	KUNIT_ASSERT_EQ(test, sscanf(line, "\n  callbacks %lu %llu %llu %255s",
+				     &nr, &total, &longest, symbol), 4);
+	KUNIT_EXPECT_EQ(test, nr, 6);
+	KUNIT_EXPECT_GE(test, longest, jiffies_to_nsecs(1));
+	KUNIT_EXPECT_GT(test, total, longest);
+	snprintf(expected, sizeof(expected), "%ps", mn_interval_ops.invalidate);
+	KUNIT_EXPECT_STREQ(test, symbol, expected);
+
+	mmu_notifier_unregister(&quick->mn, mm);
+	mmu_interval_notifier_remove(&slow->interval);
+}
+
+/* -------------------------- what is in progress --------------------------- */
+
+static void invalidate_oddly_named(void *mm)
+{
+	set_task_comm(current, "a b\\c\nd\001");
+	mn_invalidate(mm);
+}
+
+static void in_progress(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_sub *sub = mn_sub_new(test, mm, &mn_pages_ops);
+	struct mn_thread *thread;
+	char expected[NAME_SIZE], *block;
+
+	sub->start_gate = mn_gate_alloc(test);
+	thread = mn_thread_run(test, invalidate_oddly_named, mm);
+	KUNIT_EXPECT_TRUE(test, mn_gate_reached(sub->start_gate));
+	block = last_block(test);
+
+	snprintf(expected, sizeof(expected),
+		 "\n  range %lx-%lx CLEAR blockable %d %d a\\040b\\134c\\012d\\001 ",
+		 mn_page(0), mn_page(1), thread->task->tgid, thread->task->pid);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(block, expected), "%s", block);
+	snprintf(expected, sizeof(expected),
+		 "\n  call %ps %d %d a\\040b\\134c\\012d\\001 ",
+		 mn_pages_ops.invalidate_range_start, thread->task->tgid,
+		 thread->task->pid);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(block, expected), "%s", block);
+
+	mn_gate_open(sub->start_gate);
+	KUNIT_ASSERT_TRUE(test, mn_thread_join(thread));
+	block = last_block(test);
+	KUNIT_EXPECT_EQ(test, count(block, "\n  range "), 0);
+	KUNIT_EXPECT_EQ(test, count(block, "\n  call "), 0);
+}
+
+/* Between start and end, with a subscription or not at either */
+static void ranges_come_and_go(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test), *other = mn_test_mm(test);
+	struct mmu_notifier_range ranges[40], before;
+	struct mn_sub *sub;
+	unsigned int i;
+
+	mn_range_init(&before, mm);
+	mmu_notifier_invalidate_range_start(&before);
+	sub = mn_sub_new(test, mm, &mn_no_ops);
+	mmu_notifier_invalidate_range_end(&before);
+	KUNIT_EXPECT_EQ(test, count(last_block(test), "\n  range "), 0);
+
+	/* lockdep can't track so many held locks. */
+	lockdep_off();
+	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+		mn_range_init_at(&ranges[i], mm, i, 1);
+		mmu_notifier_invalidate_range_start(&ranges[i]);
+	}
+	lockdep_on();
+	KUNIT_EXPECT_EQ(test, count(last_block(test), "\n  range "),
+			ARRAY_SIZE(ranges));
+
+	/* the file, not the other mm, has them */
+	mn_sub_new(test, other, &mn_no_ops);
+	KUNIT_EXPECT_EQ(test, count(last_block(test), "\n  range "), 0);
+
+	/* without a subscription */
+	mn_sub_unregister(test, sub);
+	lockdep_off();
+	for (i = 0; i < ARRAY_SIZE(ranges); i++)
+		mmu_notifier_invalidate_range_end(&ranges[i]);
+	lockdep_on();
+	KUNIT_EXPECT_EQ(test, count(mms_text(test), "\n  range "), 0);
+}
+
+/* ---------------------------- mms come and go ----------------------------- */
+
+static void gone_with_the_mm(struct kunit *test)
+{
+	struct mm_struct *mm = mm_alloc();
+	unsigned int before = count_mms(test);
+	struct mn_listener *listener;
+
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	KUNIT_EXPECT_EQ(test, count_mms(test), before);
+	listener = mn_listener_new(test, mm);
+	KUNIT_EXPECT_EQ(test, count_mms(test), before + 1);
+	mmgrab(mm);
+	mmput(mm);
+	mmu_notifier_unregister(&listener->mn, mm);
+	KUNIT_EXPECT_EQ(test, count_mms(test), before + 1);
+	mmdrop(mm);
+	KUNIT_EXPECT_EQ(test, count_mms(test), before);
+}
+
+static void failed_registration(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_sub *sub = mn_sub_alloc(test, &mn_pages_ops);
+	unsigned int before = count_mms(test);
+	int ret;
+
+	/* mm_take_all_locks() fails with a pending signal. */
+	mmap_write_lock(mm);
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	ret = __mmu_notifier_register(&sub->mn, mm);
+	clear_tsk_thread_flag(current, TIF_SIGPENDING);
+	mmap_write_unlock(mm);
+	KUNIT_EXPECT_EQ(test, ret, -EINTR);
+	KUNIT_EXPECT_EQ(test, count_mms(test), before);
+}
+
+static void end_and_drop(void *data)
+{
+	struct mn_listener *listener = data;
+
+	if (!listener->mm)
+		return;
+	mmu_notifier_unregister(&listener->mn, listener->mm);
+	mmput(listener->mm);
+	listener->mm = NULL;
+}
+
+/* More than fits into a buffer, in small pieces, while half of them go */
+static void many_mms(struct kunit *test)
+{
+	struct mn_listener *listeners[100];
+	char *text = mn_test_alloc(test, TEXT_SIZE);
+	unsigned int i, before = count_mms(test);
+	struct file *file;
+	size_t len = 0;
+	loff_t pos = 0;
+	ssize_t ret;
+
+	for (i = 0; i < ARRAY_SIZE(listeners); i++) {
+		struct mm_struct *mm = mm_alloc();
+
+		KUNIT_ASSERT_NOT_NULL(test, mm);
+		listeners[i] = mn_listener_new(test, mm);
+		mn_test_defer(test, end_and_drop, listeners[i]);
+		/* to tell them apart */
+		mm->notifier_subscriptions->figures.tgid = 100000 + i;
+#ifdef CONFIG_MEMCG
+		RCU_INIT_POINTER(mm->owner, NULL);
+#endif
+	}
+	KUNIT_EXPECT_EQ(test, count_mms(test), before + ARRAY_SIZE(listeners));
+
+	file = mms_open(test);
+	for (i = 0;; i++) {
+		/* those with odd numbers go, from the last one down */
+		if (i < ARRAY_SIZE(listeners) / 2)
+			end_and_drop(listeners[ARRAY_SIZE(listeners) - 1 - 2 * i]);
+		ret = mms_read(file, &pos, text + len,
+			       min_t(size_t, 300, TEXT_SIZE - 1 - len));
+		if (ret <= 0)
+			break;
+		len += ret;
+	}
+	mms_close(file);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+
+	for (i = 0; i < ARRAY_SIZE(listeners); i++) {
+		char mm[30];
+
+		snprintf(mm, sizeof(mm), "mm %d ", 100000 + i);
+		KUNIT_EXPECT_LE_MSG(test, count(text, mm), 1, "%s", mm);
+		if (i % 2 == 0)
+			KUNIT_EXPECT_EQ_MSG(test, count(text, mm), 1, "%s", mm);
+	}
+	KUNIT_EXPECT_EQ(test, count_mms(test),
+			before + ARRAY_SIZE(listeners) / 2);
+}
+
+/* -------------------------------- reports --------------------------------- */
+
+static struct {
+	raw_spinlock_t lock;
+	struct completion said;
+	char text[4096];
+} reported = {
+	.lock = __RAW_SPIN_LOCK_UNLOCKED(reported.lock),
+};
+
+static void say_to_test(const char *line)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&reported.lock, flags);
+	strlcat(reported.text, line, sizeof(reported.text));
+	strlcat(reported.text, "\n", sizeof(reported.text));
+	raw_spin_unlock_irqrestore(&reported.lock, flags);
+	complete(&reported.said);
+}
+
+static const struct mmu_notifier_stuck_test soon = {
+	.after	= max(HZ / 20, 1),
+	.say	= say_to_test,
+};
+
+static const struct mmu_notifier_stuck_test never = {
+	.after	= 0,
+	.say	= say_to_test,
+};
+
+static void restore_reports(void *unused)
+{
+	mmu_notifier_stuck_replace(NULL);
+}
+
+/* Until the test ends reports come to it */
+static void replace_reports(struct kunit *test,
+			    const struct mmu_notifier_stuck_test *by)
+{
+	reported.text[0] = 0;
+	init_completion(&reported.said);
+	mmu_notifier_stuck_replace(by);
+	mn_test_defer(test, restore_reports, NULL);
+}
+
+static bool was_said(const char *what)
+{
+	unsigned long flags;
+	bool found;
+
+	raw_spin_lock_irqsave(&reported.lock, flags);
+	found = strstr(reported.text, what);
+	raw_spin_unlock_irqrestore(&reported.lock, flags);
+	return found;
+}
+
+#define EXPECT_SAID(test, fmt, ...)					\
+do {									\
+	char __what[2 * NAME_SIZE];					\
+									\
+	snprintf(__what, sizeof(__what), fmt, ##__VA_ARGS__);		\
+	while (!was_said(__what) &&					\
+	       wait_for_completion_timeout(&reported.said, MN_DEADLOCK)) \
+		;							\
+	KUNIT_EXPECT_TRUE_MSG(test, was_said(__what), "no '%s' in\n%s",	\
+			      __what, reported.text);			\
+} while (0)
+
+static void expect_waiter(struct kunit *test, struct mn_thread *waiter,
+			  const char *what)
+{
+	EXPECT_SAID(test, "mn_kunit (%d/%d) has waited ", waiter->task->tgid,
+		    waiter->task->pid);
+	EXPECT_SAID(test, " ms for %s\n", what);
+}
+
+static void expect_mm(struct kunit *test)
+{
+	EXPECT_SAID(test, "  in the mm of %s (%d)\n", current->comm,
+		    current->tgid);
+}
+
+static void expect_range(struct kunit *test, struct mn_thread *thread)
+{
+	EXPECT_SAID(test,
+		    "  CLEAR %lx-%lx, blockable, is in progress in mn_kunit (%d/%d) for ",
+		    mn_page(0), mn_page(1), thread->task->tgid,
+		    thread->task->pid);
+}
+
+static void expect_call(struct kunit *test, struct mn_thread *thread,
+			const void *callback)
+{
+	EXPECT_SAID(test, "  %ps() is running in mn_kunit (%d/%d) for ",
+		    callback, thread->task->tgid, thread->task->pid);
+}
+
+/* The wait goes on, and is not reported again; then it ends. */
+static void finish(struct kunit *test, struct mn_gate *gate,
+		   struct mn_thread *waiter, struct mn_thread *thread)
+{
+	KUNIT_EXPECT_FALSE(test, mn_thread_returned(waiter));
+	KUNIT_EXPECT_EQ(test, count(reported.text, "has waited"), 1);
+	mn_gate_open(gate);
+	KUNIT_ASSERT_TRUE(test, mn_thread_join(thread));
+	KUNIT_ASSERT_TRUE(test, mn_thread_join(waiter));
+}
+
+/* A thread that is in a callback of @sub */
+static struct mn_thread *run_callback(struct kunit *test, struct mn_sub *sub,
+				      void (*fn)(void *data))
+{
+	struct mn_thread *thread;
+
+	sub->start_gate = mn_gate_alloc(test);
+	thread = mn_thread_run(test, fn, sub->mn.mm);
+	KUNIT_EXPECT_TRUE(test, mn_gate_reached(sub->start_gate));
+	return thread;
+}
+
+static void invalidate_unlocked(void *mm)
+{
+	mn_invalidate(mm);
+}
+
+static void stuck_registration(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_sub *sub = mn_sub_new(test, mm, &mn_pages_ops);
+	struct mn_sub *second = mn_sub_alloc(test, &mn_shared_ops);
+	struct mn_thread *thread, *waiter;
+	struct mn_register_job *job;
+
+	replace_reports(test, &soon);
+	/* holds mmap_lock */
+	thread = run_callback(test, sub, mn_invalidate_thread);
+	job = mn_register_job(test, second, mm);
+	waiter = mn_thread_run(test, mn_register_thread, job);
+	expect_waiter(test, waiter, "the locks for a registration");
+	expect_mm(test);
+	expect_range(test, thread);
+	expect_call(test, thread, mn_pages_ops.invalidate_range_start);
+	finish(test, sub->start_gate, waiter, thread);
+	KUNIT_EXPECT_EQ(test, job->ret, 0);
+	if (!job->ret)
+		mmu_notifier_unregister(&second->mn, mm);
+}
+
+static void stuck_unregister(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_sub *sub = mn_sub_new(test, mm, &mn_pages_ops);
+	struct mn_sub *second = mn_sub_alloc(test, &mn_shared_ops);
+	struct mn_thread *thread, *waiter;
+
+	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&second->mn, mm), 0);
+	replace_reports(test, &soon);
+	thread = run_callback(test, sub, mn_invalidate_thread);
+	waiter = mn_thread_run(test, mn_unregister_thread,
+			       mn_unregister_job(test, second));
+	expect_waiter(test, waiter, "callbacks to return");
+	expect_mm(test);
+	expect_range(test, thread);
+	expect_call(test, thread, mn_pages_ops.invalidate_range_start);
+	finish(test, sub->start_gate, waiter, thread);
+}
+
+static void stuck_exit(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_sub *sub = mn_sub_new(test, mm, &mn_pages_ops);
+	struct mn_thread *thread, *waiter;
+
+	replace_reports(test, &soon);
+	/* as by the reverse map */
+	thread = run_callback(test, sub, invalidate_unlocked);
+	mmget(mm);
+	mn_test_mm_exit(test, mm);
+	waiter = mn_thread_run(test, mn_mmput_thread, mm);
+	expect_waiter(test, waiter, "callbacks to return");
+	expect_mm(test);
+	expect_call(test, thread, mn_pages_ops.invalidate_range_start);
+	finish(test, sub->start_gate, waiter, thread);
+}
+
+static void synchronize(void *unused)
+{
+	mmu_notifier_synchronize();
+}
+
+static void stuck_synchronize(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_sub *sub = mn_kept_get(test, mm, &mn_kept_ops);
+	struct mn_thread *thread, *waiter;
+	struct mn_gate *gate;
+
+	replace_reports(test, &soon);
+	thread = run_callback(test, sub, mn_invalidate_thread);
+	/* the subscription is freed afterwards */
+	gate = sub->start_gate;
+	mmu_notifier_put(&sub->mn);
+	waiter = mn_thread_run(test, synchronize, NULL);
+	expect_waiter(test, waiter, "subscriptions to be freed");
+	EXPECT_SAID(test, "  in any mm\n");
+	expect_range(test, thread);
+	expect_call(test, thread, mn_kept_ops.invalidate_range_start);
+	finish(test, gate, waiter, thread);
+}
+
+static struct mn_thread *run_interval(struct kunit *test, struct mn_monitor *mon)
+{
+	struct mn_thread *thread;
+
+	mon->gate = mn_gate_alloc(test);
+	thread = mn_thread_run(test, mn_invalidate_thread, mon->interval.mm);
+	KUNIT_EXPECT_TRUE(test, mn_gate_reached(mon->gate));
+	return thread;
+}
+
+/* It has to be hit already, which it is after its own callback: a second one. */
+static void stuck_reader(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_monitor *slow = mn_monitor_new(test, mm, 0, 1);
+	struct mn_monitor *read = mn_monitor_alloc(test);
+	struct mn_thread *thread, *waiter;
+
+	replace_reports(test, &soon);
+	thread = run_interval(test, slow);
+	/* Inserted in a freeze, so it counts as hit. */
+	KUNIT_ASSERT_EQ(test, mn_monitor_insert(read, mm, 4, 1), 0);
+	mn_test_defer(test, mn_monitor_cleanup, read);
+	waiter = mn_thread_run(test, mn_reader_thread,
+			       mn_reader_new(test, read));
+	expect_waiter(test, waiter, "ranges to end, to look up pages");
+	expect_mm(test);
+	expect_range(test, thread);
+	expect_call(test, thread, mn_monitor_ops.invalidate);
+	finish(test, slow->gate, waiter, thread);
+}
+
+static void stuck_remove(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_monitor *slow = mn_monitor_new(test, mm, 0, 1);
+	struct mn_monitor *goes = mn_monitor_alloc(test);
+	struct mn_remover *remover = mn_test_alloc(test, sizeof(*remover));
+	struct mn_thread *thread, *waiter;
+
+	KUNIT_ASSERT_EQ(test, mn_monitor_insert(goes, mm, 4, 1), 0);
+	remover->mon = goes;
+	replace_reports(test, &soon);
+	thread = run_interval(test, slow);
+	waiter = mn_thread_run(test, mn_remove_thread, remover);
+	expect_waiter(test, waiter, "ranges to end, to remove an interval");
+	expect_mm(test);
+	expect_range(test, thread);
+	expect_call(test, thread, mn_monitor_ops.invalidate);
+	finish(test, slow->gate, waiter, thread);
+}
+
+/* A range that began after the wait did is not what it waits for. */
+static void younger_ranges(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_sub *sub = mn_sub_new(test, mm, &mn_no_ops);
+	struct mmu_notifier_range older, younger;
+	struct mmu_notifier_wait wait;
+
+	mn_range_init_at(&older, mm, 0, 1);
+	mn_range_init_at(&younger, mm, 1, 1);
+	replace_reports(test, &soon);
+	mmu_notifier_invalidate_range_start(&older);
+	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_HVA);
+	/* even to a coarse clock */
+	udelay(10);
+	mmu_notifier_invalidate_range_start(&younger);
+	EXPECT_SAID(test, "  1 ranges and callbacks have begun since\n");
+	EXPECT_SAID(test, "  CLEAR %lx-%lx, ", mn_page(0), mn_page(1));
+	KUNIT_EXPECT_FALSE(test, was_said("is in progress in mn_kunit"));
+	KUNIT_EXPECT_EQ(test, count(reported.text, "is in progress"), 1);
+	mmu_notifier_wait_end(&wait);
+	mmu_notifier_invalidate_range_end(&younger);
+	mmu_notifier_invalidate_range_end(&older);
+	mn_sub_unregister(test, sub);
+}
+
+/* More than a report has room for */
+static void many_ranges(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mmu_notifier_range ranges[20];
+	struct mmu_notifier_wait wait;
+	unsigned int i;
+
+	mn_sub_new(test, mm, &mn_no_ops);
+	lockdep_off();
+	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+		mn_range_init_at(&ranges[i], mm, i, 1);
+		mmu_notifier_invalidate_range_start(&ranges[i]);
+	}
+	lockdep_on();
+	replace_reports(test, &soon);
+	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_MEMSLOTS);
+	EXPECT_SAID(test, "  there are 4 more\n");
+	mmu_notifier_wait_end(&wait);
+	KUNIT_EXPECT_EQ(test, count(reported.text, "is in progress"), 16);
+	lockdep_off();
+	for (i = 0; i < ARRAY_SIZE(ranges); i++)
+		mmu_notifier_invalidate_range_end(&ranges[i]);
+	lockdep_on();
+}
+
+static void never_stuck(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mmu_notifier_retry retry = { };
+	struct mmu_notifier_wait wait;
+
+	mn_sub_new(test, mm, &mn_no_ops);
+	replace_reports(test, &never);
+	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_HVA);
+	mmu_notifier_retried(&retry, mm, never_stuck, mn_page(0));
+	schedule_timeout_uninterruptible(MN_CHANCE);
+	mmu_notifier_retried(&retry, mm, never_stuck, mn_page(0));
+	mmu_notifier_wait_end(&wait);
+	KUNIT_EXPECT_STREQ(test, reported.text, "");
+	EXPECT_LINE(test, last_block(test), "  retries 2");
+}
+
+static void retries_are_told(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_monitor *mon = mn_monitor_new(test, mm, 0, 2);
+	unsigned long give_up = jiffies + MN_DEADLOCK;
+	unsigned int nr = 0;
+	unsigned long seq;
+
+	replace_reports(test, &soon);
+	do {
+		seq = mmu_interval_read_begin(&mon->interval);
+		mn_invalidate_at(mm, 1, 1);
+		KUNIT_EXPECT_TRUE(test, mn_monitor_retry(mon, seq));
+		nr++;
+		schedule_timeout_uninterruptible(1);
+	} while (!was_said("has tried") && time_before(jiffies, give_up));
+
+	EXPECT_SAID(test, "%s (%d/%d) has tried %u times in ", current->comm,
+		    current->tgid, current->pid, nr);
+	EXPECT_SAID(test, " to look up %lx for %ps\n", mn_page(0),
+		    mn_monitor_ops.invalidate);
+	expect_mm(test);
+	EXPECT_SAID(test, "  CLEAR %lx-%lx was in progress last, in %s (%d/%d)\n",
+		    mn_page(1), mn_page(2), current->comm, current->tgid,
+		    current->pid);
+
+	/* once */
+	seq = mmu_interval_read_begin(&mon->interval);
+	mn_invalidate_at(mm, 1, 1);
+	KUNIT_EXPECT_TRUE(test, mn_monitor_retry(mon, seq));
+	KUNIT_EXPECT_EQ(test, mon->interval.retry.nr, nr + 1);
+	KUNIT_EXPECT_EQ(test, count(reported.text, "has tried"), 1);
+	EXPECT_LINE(test, last_block(test), "  retries %u", nr + 1);
+
+	/* until it gets through */
+	seq = mmu_interval_read_begin(&mon->interval);
+	KUNIT_EXPECT_FALSE(test, mn_monitor_retry(mon, seq));
+	KUNIT_EXPECT_EQ(test, mon->interval.retry.nr, 0);
+	KUNIT_EXPECT_FALSE(test, mon->interval.retry.told);
+	EXPECT_LINE(test, last_block(test), "  retries %u", nr + 1);
+}
+
+static struct kunit_case mmu_notifier_stats_cases[] = {
+	KUNIT_CASE(mm_and_subscribers),
+	KUNIT_CASE(deferred_interval),
+	KUNIT_CASE(figures_add_up),
+	KUNIT_CASE(exit_is_counted),
+	KUNIT_CASE(longest_callback),
+	KUNIT_CASE(in_progress),
+	KUNIT_CASE(ranges_come_and_go),
+	KUNIT_CASE(gone_with_the_mm),
+	KUNIT_CASE(failed_registration),
+	KUNIT_CASE(many_mms),
+	KUNIT_CASE(stuck_registration),
+	KUNIT_CASE(stuck_unregister),
+	KUNIT_CASE(stuck_exit),
+	KUNIT_CASE(stuck_synchronize),
+	KUNIT_CASE(stuck_reader),
+	KUNIT_CASE(stuck_remove),
+	KUNIT_CASE(younger_ranges),
+	KUNIT_CASE(many_ranges),
+	KUNIT_CASE(never_stuck),
+	KUNIT_CASE(retries_are_told),
+	{ }
+};
+
+static struct kunit_suite mmu_notifier_stats_suite = {
+	.name = "mmu_notifier_stats",
+	.init = mn_sub_init,
+	.test_cases = mmu_notifier_stats_cases,
+};
+
+kunit_test_suite(mmu_notifier_stats_suite);
+
+MODULE_DESCRIPTION("KUnit tests for the figures and reports of MMU notifiers");
+MODULE_LICENSE("GPL");
