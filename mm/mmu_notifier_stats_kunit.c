@@ -8,14 +8,17 @@
  */
 
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/spinlock.h>
+#include <linux/stdarg.h>
 #include <linux/string.h>
 #include <linux/uio.h>
 
@@ -27,7 +30,7 @@
 #include "mmu_notifier_sub_kunit.h"
 
 #define TEXT_SIZE	65536
-#define NAME_SIZE	KSYM_SYMBOL_LEN
+#define NAME_SIZE	256
 
 /* -------------------------------- the file -------------------------------- */
 
@@ -86,11 +89,21 @@ static unsigned int count(const char *text, const char *what)
 	return nr;
 }
 
-static unsigned int count_mms(struct kunit *test)
+/* Until the test ends @mm is the one of a process @tgid, which there is not. */
+static void name_mm(struct mm_struct *mm, pid_t tgid)
 {
-	char *text = mms_text(test);
+	mm->notifier_subscriptions->figures.tgid = tgid;
+#ifdef CONFIG_MEMCG
+	RCU_INIT_POINTER(mm->owner, NULL);
+#endif
+}
 
-	return count(text, "\nmm ") + strstarts(text, "mm ");
+static unsigned int count_mm(const char *text, pid_t tgid)
+{
+	char mm[30];
+
+	snprintf(mm, sizeof(mm), "mm %d ", tgid);
+	return count(text, mm);
 }
 
 /* The block of the mm that has subscribed last, which is the test's */
@@ -116,14 +129,18 @@ static bool has_line(const char *block, const char *line)
 	return false;
 }
 
-#define EXPECT_LINE(test, block, fmt, ...)				\
-do {									\
-	char __line[2 * NAME_SIZE];					\
-									\
-	snprintf(__line, sizeof(__line), fmt, ##__VA_ARGS__);		\
-	KUNIT_EXPECT_TRUE_MSG(test, has_line(block, __line),		\
-			      "no line '%s' in\n%s", __line, block);	\
-} while (0)
+static __printf(3, 4)
+void expect_line(struct kunit *test, const char *block, const char *fmt, ...)
+{
+	char line[NAME_SIZE];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	KUNIT_EXPECT_TRUE_MSG(test, has_line(block, line),
+			      "no line '%s' in\n%s", line, block);
+}
 
 /* ------------------------------- the figures ------------------------------ */
 
@@ -136,7 +153,7 @@ static void mm_and_subscribers(struct kunit *test)
 	snprintf(expected, sizeof(expected), "mm %d %s\n", current->tgid,
 		 current->comm);
 	KUNIT_EXPECT_TRUE_MSG(test, strstarts(block, expected), "%s", block);
-	EXPECT_LINE(test, block, "  subscriber %ps", &mn_pages_ops);
+	expect_line(test, block, "  subscriber %ps", &mn_pages_ops);
 	KUNIT_EXPECT_EQ(test, count(block, "\n  intervals "), 0);
 
 	mn_monitor_new(test, mm, 2, 1);
@@ -145,8 +162,8 @@ static void mm_and_subscribers(struct kunit *test)
 	mn_sub_unregister(test, sub);
 	block = last_block(test);
 	KUNIT_EXPECT_EQ(test, count(block, "\n  subscriber "), 1);
-	EXPECT_LINE(test, block, "  subscriber %ps", &mn_shared_ops);
-	EXPECT_LINE(test, block, "  intervals 2 %lx-%lx", mn_page(2),
+	expect_line(test, block, "  subscriber %ps", &mn_shared_ops);
+	expect_line(test, block, "  intervals 2 %lx-%lx", mn_page(2),
 		    mn_page(8) - 1);
 }
 
@@ -160,10 +177,10 @@ static void deferred_interval(struct kunit *test)
 	mn_range_init_at(&range, mm, 2, 1);
 	mmu_notifier_invalidate_range_start(&range);
 	mn_monitor_new(test, mm, 0, 1);
-	EXPECT_LINE(test, last_block(test), "  intervals 2 %lx-%lx", mn_page(0),
+	expect_line(test, last_block(test), "  intervals 2 %lx-%lx", mn_page(0),
 		    mn_page(3) - 1);
 	mmu_notifier_invalidate_range_end(&range);
-	EXPECT_LINE(test, last_block(test), "  intervals 2 %lx-%lx", mn_page(0),
+	expect_line(test, last_block(test), "  intervals 2 %lx-%lx", mn_page(0),
 		    mn_page(3) - 1);
 }
 
@@ -183,7 +200,7 @@ static void figures_add_up(struct kunit *test)
 	unsigned long nr;
 	char *block;
 
-	EXPECT_LINE(test, last_block(test), "  callbacks 0 0 0 -");
+	expect_line(test, last_block(test), "  callbacks 0 0 0 -");
 
 	invalidate(mm, MMU_NOTIFY_UNMAP);
 	invalidate(mm, MMU_NOTIFY_CLEAR);
@@ -202,11 +219,11 @@ static void figures_add_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr, mn_sub_calls(sub));
 
 	block = last_block(test);
-	EXPECT_LINE(test, block,
+	expect_line(test, block,
 		    "  ranges UNMAP=1 CLEAR=2 PROTECTION_VMA=0 PROTECTION_PAGE=0 SOFT_DIRTY=0 RELEASE=0 MIGRATE=0 EXCLUSIVE=2");
 	KUNIT_EXPECT_NOT_NULL(test, strstr(block, "\n  callbacks 12 "));
-	EXPECT_LINE(test, block, "  young 3");
-	EXPECT_LINE(test, block, "  retries 0");
+	expect_line(test, block, "  young 3");
+	expect_line(test, block, "  retries 0");
 	/* The registration has waited, if only for a moment. */
 	KUNIT_EXPECT_NOT_NULL(test, strstr(block, "\n  waits 1 "));
 	KUNIT_EXPECT_EQ(test, count(block, "\n  range "), 0);
@@ -307,7 +324,8 @@ static void in_progress(struct kunit *test)
 static void ranges_come_and_go(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test), *other = mn_test_mm(test);
-	struct mmu_notifier_range ranges[40], before;
+	struct mmu_notifier_range *ranges, before;
+	const unsigned int nr = 40;
 	struct mn_sub *sub;
 	unsigned int i;
 
@@ -317,15 +335,15 @@ static void ranges_come_and_go(struct kunit *test)
 	mmu_notifier_invalidate_range_end(&before);
 	KUNIT_EXPECT_EQ(test, count(last_block(test), "\n  range "), 0);
 
+	ranges = mn_test_alloc(test, nr * sizeof(*ranges));
 	/* lockdep can't track so many held locks. */
 	lockdep_off();
-	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+	for (i = 0; i < nr; i++) {
 		mn_range_init_at(&ranges[i], mm, i, 1);
 		mmu_notifier_invalidate_range_start(&ranges[i]);
 	}
 	lockdep_on();
-	KUNIT_EXPECT_EQ(test, count(last_block(test), "\n  range "),
-			ARRAY_SIZE(ranges));
+	KUNIT_EXPECT_EQ(test, count(last_block(test), "\n  range "), nr);
 
 	/* the file, not the other mm, has them */
 	mn_sub_new(test, other, &mn_no_ops);
@@ -334,7 +352,7 @@ static void ranges_come_and_go(struct kunit *test)
 	/* without a subscription */
 	mn_sub_unregister(test, sub);
 	lockdep_off();
-	for (i = 0; i < ARRAY_SIZE(ranges); i++)
+	for (i = 0; i < nr; i++)
 		mmu_notifier_invalidate_range_end(&ranges[i]);
 	lockdep_on();
 	KUNIT_EXPECT_EQ(test, count(mms_text(test), "\n  range "), 0);
@@ -344,37 +362,41 @@ static void ranges_come_and_go(struct kunit *test)
 
 static void gone_with_the_mm(struct kunit *test)
 {
+	const pid_t tgid = PID_MAX_LIMIT + 1;
 	struct mm_struct *mm = mm_alloc();
-	unsigned int before = count_mms(test);
 	struct mn_listener *listener;
 
 	KUNIT_ASSERT_NOT_NULL(test, mm);
-	KUNIT_EXPECT_EQ(test, count_mms(test), before);
 	listener = mn_listener_new(test, mm);
-	KUNIT_EXPECT_EQ(test, count_mms(test), before + 1);
+	name_mm(mm, tgid);
+	KUNIT_EXPECT_EQ(test, count_mm(mms_text(test), tgid), 1);
 	mmgrab(mm);
 	mmput(mm);
 	mmu_notifier_unregister(&listener->mn, mm);
-	KUNIT_EXPECT_EQ(test, count_mms(test), before + 1);
+	KUNIT_EXPECT_EQ(test, count_mm(mms_text(test), tgid), 1);
 	mmdrop(mm);
-	KUNIT_EXPECT_EQ(test, count_mms(test), before);
+	KUNIT_EXPECT_EQ(test, count_mm(mms_text(test), tgid), 0);
 }
 
 static void failed_registration(struct kunit *test)
 {
-	struct mm_struct *mm = mn_test_mm(test);
+	const pid_t tgid = PID_MAX_LIMIT + 1;
+	struct mm_struct *good = mn_test_mm(test), *bad = mn_test_mm(test);
 	struct mn_sub *sub = mn_sub_alloc(test, &mn_pages_ops);
-	unsigned int before = count_mms(test);
 	int ret;
 
+	mn_sub_new(test, good, &mn_pages_ops);
+	name_mm(good, tgid);
 	/* mm_take_all_locks() fails with a pending signal. */
-	mmap_write_lock(mm);
-	set_tsk_thread_flag(current, TIF_SIGPENDING);
-	ret = __mmu_notifier_register(&sub->mn, mm);
-	clear_tsk_thread_flag(current, TIF_SIGPENDING);
-	mmap_write_unlock(mm);
+	mmap_write_lock(bad);
+	allow_signal(SIGUSR1);
+	send_sig(SIGUSR1, current, 1);
+	ret = __mmu_notifier_register(&sub->mn, bad);
+	flush_signals(current);
+	disallow_signal(SIGUSR1);
+	mmap_write_unlock(bad);
 	KUNIT_EXPECT_EQ(test, ret, -EINTR);
-	KUNIT_EXPECT_EQ(test, count_mms(test), before);
+	KUNIT_EXPECT_EQ(test, count_mm(last_block(test), tgid), 1);
 }
 
 static void end_and_drop(void *data)
@@ -388,36 +410,40 @@ static void end_and_drop(void *data)
 	listener->mm = NULL;
 }
 
+/* An mm that goes with its only subscription */
+static struct mn_listener *listener_with_mm(struct kunit *test, pid_t tgid)
+{
+	struct mm_struct *mm = mm_alloc();
+	struct mn_listener *listener;
+
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	listener = mn_listener_new(test, mm);
+	mn_test_defer(test, end_and_drop, listener);
+	name_mm(mm, tgid);
+	return listener;
+}
+
 /* More than fits into a buffer, in small pieces, while half of them go */
 static void many_mms(struct kunit *test)
 {
-	struct mn_listener *listeners[100];
-	char *text = mn_test_alloc(test, TEXT_SIZE);
-	unsigned int i, before = count_mms(test);
+	const unsigned int nr = 100;
+	struct mn_listener **listeners =
+		mn_test_alloc(test, nr * sizeof(*listeners));
+	char *text = mn_test_alloc(test, TEXT_SIZE), *after;
 	struct file *file;
+	unsigned int i;
 	size_t len = 0;
 	loff_t pos = 0;
 	ssize_t ret;
 
-	for (i = 0; i < ARRAY_SIZE(listeners); i++) {
-		struct mm_struct *mm = mm_alloc();
-
-		KUNIT_ASSERT_NOT_NULL(test, mm);
-		listeners[i] = mn_listener_new(test, mm);
-		mn_test_defer(test, end_and_drop, listeners[i]);
-		/* to tell them apart */
-		mm->notifier_subscriptions->figures.tgid = 100000 + i;
-#ifdef CONFIG_MEMCG
-		RCU_INIT_POINTER(mm->owner, NULL);
-#endif
-	}
-	KUNIT_EXPECT_EQ(test, count_mms(test), before + ARRAY_SIZE(listeners));
+	for (i = 0; i < nr; i++)
+		listeners[i] = listener_with_mm(test, PID_MAX_LIMIT + i);
 
 	file = mms_open(test);
 	for (i = 0;; i++) {
 		/* those with odd numbers go, from the last one down */
-		if (i < ARRAY_SIZE(listeners) / 2)
-			end_and_drop(listeners[ARRAY_SIZE(listeners) - 1 - 2 * i]);
+		if (i < nr / 2)
+			end_and_drop(listeners[nr - 1 - 2 * i]);
 		ret = mms_read(file, &pos, text + len,
 			       min_t(size_t, 300, TEXT_SIZE - 1 - len));
 		if (ret <= 0)
@@ -427,16 +453,16 @@ static void many_mms(struct kunit *test)
 	mms_close(file);
 	KUNIT_EXPECT_EQ(test, ret, 0);
 
-	for (i = 0; i < ARRAY_SIZE(listeners); i++) {
-		char mm[30];
+	after = mms_text(test);
+	for (i = 0; i < nr; i++) {
+		const pid_t tgid = PID_MAX_LIMIT + i;
+		bool stays = i % 2 == 0;
 
-		snprintf(mm, sizeof(mm), "mm %d ", 100000 + i);
-		KUNIT_EXPECT_LE_MSG(test, count(text, mm), 1, "%s", mm);
-		if (i % 2 == 0)
-			KUNIT_EXPECT_EQ_MSG(test, count(text, mm), 1, "%s", mm);
+		KUNIT_EXPECT_LE(test, count_mm(text, tgid), 1);
+		if (stays)
+			KUNIT_EXPECT_EQ(test, count_mm(text, tgid), 1);
+		KUNIT_EXPECT_EQ(test, count_mm(after, tgid), stays);
 	}
-	KUNIT_EXPECT_EQ(test, count_mms(test),
-			before + ARRAY_SIZE(listeners) / 2);
 }
 
 /* -------------------------------- reports --------------------------------- */
@@ -496,35 +522,38 @@ static bool was_said(const char *what)
 	return found;
 }
 
-#define EXPECT_SAID(test, fmt, ...)					\
-do {									\
-	char __what[2 * NAME_SIZE];					\
-									\
-	snprintf(__what, sizeof(__what), fmt, ##__VA_ARGS__);		\
-	while (!was_said(__what) &&					\
-	       wait_for_completion_timeout(&reported.said, MN_DEADLOCK)) \
-		;							\
-	KUNIT_EXPECT_TRUE_MSG(test, was_said(__what), "no '%s' in\n%s",	\
-			      __what, reported.text);			\
-} while (0)
+static __printf(2, 3) void expect_said(struct kunit *test, const char *fmt, ...)
+{
+	char what[NAME_SIZE];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	while (!was_said(what) &&
+	       wait_for_completion_timeout(&reported.said, MN_DEADLOCK))
+		;
+	KUNIT_EXPECT_TRUE_MSG(test, was_said(what), "no '%s' in\n%s", what,
+			      reported.text);
+}
 
 static void expect_waiter(struct kunit *test, struct mn_thread *waiter,
 			  const char *what)
 {
-	EXPECT_SAID(test, "mn_kunit (%d/%d) has waited ", waiter->task->tgid,
+	expect_said(test, "mn_kunit (%d/%d) has waited ", waiter->task->tgid,
 		    waiter->task->pid);
-	EXPECT_SAID(test, " ms for %s\n", what);
+	expect_said(test, " ms for %s\n", what);
 }
 
 static void expect_mm(struct kunit *test)
 {
-	EXPECT_SAID(test, "  in the mm of %s (%d)\n", current->comm,
+	expect_said(test, "  in the mm of %s (%d)\n", current->comm,
 		    current->tgid);
 }
 
 static void expect_range(struct kunit *test, struct mn_thread *thread)
 {
-	EXPECT_SAID(test,
+	expect_said(test,
 		    "  CLEAR %lx-%lx, blockable, is in progress in mn_kunit (%d/%d) for ",
 		    mn_page(0), mn_page(1), thread->task->tgid,
 		    thread->task->pid);
@@ -533,7 +562,7 @@ static void expect_range(struct kunit *test, struct mn_thread *thread)
 static void expect_call(struct kunit *test, struct mn_thread *thread,
 			const void *callback)
 {
-	EXPECT_SAID(test, "  %ps() is running in mn_kunit (%d/%d) for ",
+	expect_said(test, "  %ps() is running in mn_kunit (%d/%d) for ",
 		    callback, thread->task->tgid, thread->task->pid);
 }
 
@@ -644,7 +673,7 @@ static void stuck_synchronize(struct kunit *test)
 	mmu_notifier_put(&sub->mn);
 	waiter = mn_thread_run(test, synchronize, NULL);
 	expect_waiter(test, waiter, "subscriptions to be freed");
-	EXPECT_SAID(test, "  in any mm\n");
+	expect_said(test, "  in any mm\n");
 	expect_range(test, thread);
 	expect_call(test, thread, mn_kept_ops.invalidate_range_start);
 	finish(test, gate, waiter, thread);
@@ -718,8 +747,8 @@ static void younger_ranges(struct kunit *test)
 	/* even to a coarse clock */
 	udelay(10);
 	mmu_notifier_invalidate_range_start(&younger);
-	EXPECT_SAID(test, "  1 ranges and callbacks have begun since\n");
-	EXPECT_SAID(test, "  CLEAR %lx-%lx, ", mn_page(0), mn_page(1));
+	expect_said(test, "  1 ranges and callbacks have begun since\n");
+	expect_said(test, "  CLEAR %lx-%lx, ", mn_page(0), mn_page(1));
 	KUNIT_EXPECT_FALSE(test, was_said("is in progress in mn_kunit"));
 	KUNIT_EXPECT_EQ(test, count(reported.text, "is in progress"), 1);
 	mmu_notifier_wait_end(&wait);
@@ -732,24 +761,26 @@ static void younger_ranges(struct kunit *test)
 static void many_ranges(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
-	struct mmu_notifier_range ranges[20];
+	struct mmu_notifier_range *ranges;
+	const unsigned int nr = 20;
 	struct mmu_notifier_wait wait;
 	unsigned int i;
 
+	ranges = mn_test_alloc(test, nr * sizeof(*ranges));
 	mn_sub_new(test, mm, &mn_no_ops);
 	lockdep_off();
-	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+	for (i = 0; i < nr; i++) {
 		mn_range_init_at(&ranges[i], mm, i, 1);
 		mmu_notifier_invalidate_range_start(&ranges[i]);
 	}
 	lockdep_on();
 	replace_reports(test, &soon);
 	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_MEMSLOTS);
-	EXPECT_SAID(test, "  there are 4 more\n");
+	expect_said(test, "  there are 4 more\n");
 	mmu_notifier_wait_end(&wait);
 	KUNIT_EXPECT_EQ(test, count(reported.text, "is in progress"), 16);
 	lockdep_off();
-	for (i = 0; i < ARRAY_SIZE(ranges); i++)
+	for (i = 0; i < nr; i++)
 		mmu_notifier_invalidate_range_end(&ranges[i]);
 	lockdep_on();
 }
@@ -768,7 +799,7 @@ static void never_stuck(struct kunit *test)
 	mmu_notifier_retried(&retry, mm, never_stuck, mn_page(0));
 	mmu_notifier_wait_end(&wait);
 	KUNIT_EXPECT_STREQ(test, reported.text, "");
-	EXPECT_LINE(test, last_block(test), "  retries 2");
+	expect_line(test, last_block(test), "  retries 2");
 }
 
 static void retries_are_told(struct kunit *test)
@@ -788,12 +819,12 @@ static void retries_are_told(struct kunit *test)
 		schedule_timeout_uninterruptible(1);
 	} while (!was_said("has tried") && time_before(jiffies, give_up));
 
-	EXPECT_SAID(test, "%s (%d/%d) has tried %u times in ", current->comm,
+	expect_said(test, "%s (%d/%d) has tried %u times in ", current->comm,
 		    current->tgid, current->pid, nr);
-	EXPECT_SAID(test, " to look up %lx for %ps\n", mn_page(0),
+	expect_said(test, " to look up %lx for %ps\n", mn_page(0),
 		    mn_monitor_ops.invalidate);
 	expect_mm(test);
-	EXPECT_SAID(test, "  CLEAR %lx-%lx was in progress last, in %s (%d/%d)\n",
+	expect_said(test, "  CLEAR %lx-%lx was in progress last, in %s (%d/%d)\n",
 		    mn_page(1), mn_page(2), current->comm, current->tgid,
 		    current->pid);
 
@@ -803,14 +834,14 @@ static void retries_are_told(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mn_monitor_retry(mon, seq));
 	KUNIT_EXPECT_EQ(test, mon->interval.retry.nr, nr + 1);
 	KUNIT_EXPECT_EQ(test, count(reported.text, "has tried"), 1);
-	EXPECT_LINE(test, last_block(test), "  retries %u", nr + 1);
+	expect_line(test, last_block(test), "  retries %u", nr + 1);
 
 	/* until it gets through */
 	seq = mmu_interval_read_begin(&mon->interval);
 	KUNIT_EXPECT_FALSE(test, mn_monitor_retry(mon, seq));
 	KUNIT_EXPECT_EQ(test, mon->interval.retry.nr, 0);
 	KUNIT_EXPECT_FALSE(test, mon->interval.retry.told);
-	EXPECT_LINE(test, last_block(test), "  retries %u", nr + 1);
+	expect_line(test, last_block(test), "  retries %u", nr + 1);
 }
 
 static struct kunit_case mmu_notifier_stats_cases[] = {
