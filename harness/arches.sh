@@ -8,9 +8,9 @@
 #	-u	only the subscribers
 #
 # harness/config/arches/ARCH.config is what ARCH is configured with.  Its
-# variants are debug, with CONFIG_DEBUG_MMU_NOTIFIER, and nommu_notifier, which
-# is what stands above "#include users" there, without CONFIG_MMU_NOTIFIER; that of
-# x86-64 is harness/config/nommu_notifier.config.
+# variants are debug, with CONFIG_DEBUG_MMU_NOTIFIER and CONFIG_MMU_NOTIFIER_STATS,
+# and nommu_notifier, which is what stands above "#include users" there, without
+# CONFIG_MMU_NOTIFIER; that of x86-64 is harness/config/nommu_notifier.config.
 #
 # Prints "ok ARCH" or "FAIL ARCH", with the file at fault and the log, for each,
 # and when all were compiled in full, "ok coverage" if each file that the series
@@ -122,7 +122,8 @@ prepare() {
 		wanted "$file" '#include users'
 		echo '# CONFIG_MMU_NOTIFIER is not set' ;;
 	-debug)	wanted "$file"
-		echo CONFIG_DEBUG_MMU_NOTIFIER=y ;;
+		echo CONFIG_DEBUG_MMU_NOTIFIER=y
+		echo CONFIG_MMU_NOTIFIER_STATS=y ;;
 	*)	wanted "$file" ;;
 	esac >"$dir/wanted.config"
 	configure "arches/$1" "$dir" amake "$1" "$2" || return

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# docs.sh: builds the HTML of Documentation/mm, which has our pages, in $build/docs.
+# docs.sh: builds the HTML of Documentation/mm and trace, which have our pages, in
+# $build/docs.
 # A warning about one of our pages, or about a file of ours that they take text
 # from, is an error.  Warnings about other pages are ignored.
 
 . "$(dirname "$0")/lib.sh"
 
 out=$build/docs
-html=$out/Documentation/output/mm
+html=$out/Documentation/output
 warnings=$logs/docs-warnings.txt
 
 added() { git -C "$linux" diff --name-only --diff-filter=A base series -- "$@"; }
@@ -16,17 +17,18 @@ added() { git -C "$linux" diff --name-only --diff-filter=A base series -- "$@"; 
 rm -rf "$out"
 mkdir "$out"
 # YNL_INDEX: pages made from YAML would be written into the source tree.
-step "docs" docs.log kernel_make "$linux" "$out" SPHINXDIRS=mm YNL_INDEX= htmldocs
+step "docs" docs.log kernel_make "$linux" "$out" SPHINXDIRS='mm trace' YNL_INDEX= htmldocs
 grep -iE 'warning|error' "$logs/docs.log" | grep -F "$(added)" >"$warnings" || true
 [ ! -s "$warnings" ] || {
 	cat "$warnings" >&2
 	die "docs: $(wc -l <"$warnings") warnings about our pages"
 }
 pages=0
-for page in $(added 'Documentation/mm/*.rst'); do
-	page=$(basename "$page" .rst).html
+for page in $(added 'Documentation/*.rst'); do
+	page=${page#Documentation/}
+	page=${page%.rst}.html
 	[ -s "$html/$page" ] || die "docs: there is no $html/$page; log: $logs/docs.log"
 	pages=$((pages + 1))
 done
 [ $pages -gt 0 ] || die "docs: the series adds no page"
-say "docs: $pages pages without a warning; begin with $html/mmu_notifier.html"
+say "docs: $pages pages without a warning; begin with $html/mm/mmu_notifier.html"

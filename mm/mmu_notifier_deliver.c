@@ -20,10 +20,6 @@
 
 #include "mmu_notifier_internal.h"
 
-#define for_each_subscriber(sub, subs)					\
-	hlist_for_each_entry_srcu(sub, &(subs)->list, hlist,		\
-				  mmu_notifier_may_walk(subs))
-
 static bool wants(struct mmu_notifier_subscriptions *subs, unsigned int which)
 {
 	return READ_ONCE(subs->wants) & which;
@@ -86,7 +82,8 @@ static void unwind_starts(struct mmu_notifier_subscriptions *subs,
 {
 	struct mmu_notifier *sub;
 
-	for_each_subscriber(sub, subs) {
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
+				  mmu_notifier_may_walk(subs)) {
 		if (sub->serial <= failed_serial)
 			break;
 		call_end(sub, range);
@@ -100,7 +97,8 @@ static int list_start(struct mmu_notifier_subscriptions *subs,
 	int idx, ret = 0;
 
 	idx = srcu_read_lock(&subs->srcu);
-	for_each_subscriber(sub, subs) {
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
+				  mmu_notifier_may_walk(subs)) {
 		ret = call_start(sub, range);
 		if (ret) {
 			unwind_starts(subs, range, sub->serial);
@@ -119,7 +117,8 @@ static void list_end(struct mmu_notifier_subscriptions *subs,
 	int idx;
 
 	idx = srcu_read_lock(&subs->srcu);
-	for_each_subscriber(sub, subs)
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
+				  mmu_notifier_may_walk(subs))
 		call_end(sub, range);
 	srcu_read_unlock(&subs->srcu, idx);
 }
@@ -210,7 +209,8 @@ int __mmu_notifier_clear_flush_young(struct mm_struct *mm, unsigned long start,
 		return 0;
 
 	idx = srcu_read_lock(&subs->srcu);
-	for_each_subscriber(sub, subs)
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
+				  mmu_notifier_may_walk(subs))
 		young |= call_clear_young(sub, sub->ops->clear_flush_young, mm,
 					  start, end);
 	srcu_read_unlock(&subs->srcu, idx);
@@ -232,7 +232,8 @@ int __mmu_notifier_clear_young(struct mm_struct *mm, unsigned long start,
 		return 0;
 
 	idx = srcu_read_lock(&subs->srcu);
-	for_each_subscriber(sub, subs)
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
+				  mmu_notifier_may_walk(subs))
 		young |= call_clear_young(sub, sub->ops->clear_young, mm,
 					  start, end);
 	srcu_read_unlock(&subs->srcu, idx);
@@ -253,7 +254,8 @@ int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address)
 		return 0;
 
 	idx = srcu_read_lock(&subs->srcu);
-	for_each_subscriber(sub, subs) {
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
+				  mmu_notifier_may_walk(subs)) {
 		young = call_test_young(sub, mm, address);
 		if (young)
 			break;
@@ -291,7 +293,8 @@ void __mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
 		return;
 
 	idx = srcu_read_lock(&subs->srcu);
-	for_each_subscriber(sub, subs)
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
+				  mmu_notifier_may_walk(subs))
 		call_tlbs(sub, mm, start, end);
 	srcu_read_unlock(&subs->srcu, idx);
 }

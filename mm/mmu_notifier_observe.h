@@ -17,6 +17,7 @@
 
 #include <linux/atomic.h>
 #include <linux/compiler.h>
+#include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/percpu.h>
@@ -29,7 +30,6 @@
 #define NR_MMU_NOTIFY_EVENTS	(MMU_NOTIFY_EXCLUSIVE + 1)
 
 struct dentry;
-struct file_operations;
 
 /* In any context; monotonic, which is all that is wanted of it. */
 static inline u64 mmu_notifier_now(void)

@@ -50,7 +50,7 @@ struct entry {
 #define MAX_ENTRIES	32
 
 static struct {
-	spinlock_t lock;
+	spinlock_t lock;		/* all of this */
 	struct mm_struct *mm;		/* the others' is not logged */
 	unsigned int points;		/* those that are logged */
 	unsigned int nr;
