@@ -4,7 +4,8 @@
  *
  * The hooks come here if their mm has had a subscription.  A callback that no
  * subscriber has costs a test of ->wants; for the others the list is walked under
- * SRCU, with no lock, because callbacks may sleep.
+ * SRCU, with no lock, because callbacks may sleep.  Only tracepoints and options can
+ * make that longer: what calls callbacks is inlined, as it would be without them.
  *
  * What holds:
  *
@@ -27,8 +28,8 @@ static bool wants(struct mmu_notifier_subscriptions *subs, unsigned int which)
 
 /* --- ranges --------------------------------------------------------------- */
 
-static void call_end(struct mmu_notifier *sub,
-		     const struct mmu_notifier_range *range)
+static __always_inline void call_end(struct mmu_notifier *sub,
+				     const struct mmu_notifier_range *range)
 {
 	unsigned long switches;
 
@@ -176,9 +177,9 @@ void __mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
 typedef int (*clear_young_t)(struct mmu_notifier *sub, struct mm_struct *mm,
 			     unsigned long start, unsigned long end);
 
-static int call_clear_young(struct mmu_notifier *sub, clear_young_t callback,
-			    struct mm_struct *mm, unsigned long start,
-			    unsigned long end)
+static __always_inline int
+call_clear_young(struct mmu_notifier *sub, clear_young_t callback,
+		 struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	if (!mmu_notifier_should_call(sub, callback))
 		return 0;

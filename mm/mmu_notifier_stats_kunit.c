@@ -488,7 +488,7 @@ static void say_to_test(const char *line)
 }
 
 static const struct mmu_notifier_stuck_test soon = {
-	.after	= max(HZ / 20, 1),
+	.after	= HZ / 20 + 1,
 	.say	= say_to_test,
 };
 
