@@ -614,29 +614,30 @@ EXPORT_SYMBOL_GPL(mmu_interval_notifier_remove);
  * @first: where to store the lowest address
  * @last: where to store the highest address
  *
- * Return: how many subscriptions there are; if none, the bounds are not stored.
+ * Return: how many subscriptions there are; if none, the bounds mean nothing.
  */
 unsigned long mmu_intervals_bounds(struct mmu_notifier_subscriptions *subs,
 				   unsigned long *first, unsigned long *last)
 {
 	struct mmu_notifier_intervals *intervals = &subs->intervals;
-	struct mmu_interval_notifier *sub;
-	struct interval_tree_node *node;
+	const struct rb_root_cached *tree = &intervals->tree;
+	const struct mmu_interval_notifier *sub;
 	unsigned long nr;
 
 	*first = ULONG_MAX;
 	*last = 0;
 	spin_lock(&subs->lock);
 	nr = intervals->nr;
-	/* Those whose removal is deferred are in both. */
+	if (!RB_EMPTY_ROOT(&tree->rb_root)) {
+		*first = rb_entry(rb_first_cached(tree),
+				  struct interval_tree_node, rb)->start;
+		*last = rb_entry(tree->rb_root.rb_node,
+				 struct interval_tree_node, rb)->__subtree_last;
+	}
+	/* Those whose insertion is deferred; the others are in the tree as well. */
 	hlist_for_each_entry(sub, &intervals->deferred, deferred_item) {
 		*first = min(*first, sub->interval_tree.start);
 		*last = max(*last, sub->interval_tree.last);
-	}
-	for (node = interval_tree_iter_first(&intervals->tree, 0, ULONG_MAX);
-	     node; node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
-		*first = min(*first, node->start);
-		*last = max(*last, node->last);
 	}
 	spin_unlock(&subs->lock);
 
