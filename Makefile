@@ -25,6 +25,9 @@ needs_each := kernel boot
 needs := $(sort $(foreach goal,$(MAKECMDGOALS),$(needs_$(goal))))
 
 help: ## list the targets
+	@echo 'Usage: make TARGET [VARIABLE=VALUE]...'
+	@echo 'To begin with: make demo, make test.  README.md says more.'
+	@echo
 	@echo 'Targets:'
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
 		while IFS='	' read -r name text; do \
@@ -33,13 +36,13 @@ help: ## list the targets
 	@echo 'Variables:'
 	@echo '  LINUX=DIR|TARBALL  the 6.12 kernel to start from (default, also if empty:'
 	@echo '                     Debian'"'"'s linux-source-6.12)'
-	@echo '  BUILD=DIR          where everything is built (default: build); one that exists must be'
-	@echo '                     empty, or a build directory of this project'
+	@echo '  BUILD=DIR          where everything is built (default: build): a directory that is'
+	@echo '                     new, empty or was made here'
 	@echo '  JOBS=N             compile jobs and emulated machines (default: one per CPU)'
 	@echo '  SEEDS="N..."       the seeds of stress (default: 1 to 24)'
-	@echo '  ARCHES="ARCH..."   those of arches (default: all)'
-	@echo '  DEBUG_KERNELS=...  those of test: debug (default), kcsan'
-	@echo '  SETUP=no           do not look for programs that are missing'
+	@echo '  ARCHES="ARCH..."   the architectures of arches (default: all)'
+	@echo '  DEBUG_KERNELS=...  the debug kernels of test: debug (default), kcsan'
+	@echo '  SETUP=no           do not look for missing programs'
 
 setup: ## install the Debian packages that are missing, or list them
 	@harness/setup.sh
@@ -96,11 +99,11 @@ variants: tree ## run the selftests with lockdep on static keys, and MGLRU on
 	@harness/kernel.sh locks
 	@KERNEL=locks SEEDS="$${SEEDS:-1 2 3}" harness/selftests.sh
 
-leaks: tree ## run the selftests and stress with a detector of lost memory
+leaks: tree ## run the selftests and stress with a detector of memory leaks
 	@harness/kernel.sh debug
 	@KERNEL=debug LEAKS=1 harness/selftests.sh
 
-mutate: tree ## silence each hook in turn: does a test notice?
+mutate: tree ## silence each hook in turn, which a test must notice
 	@harness/kernel.sh debug
 	@harness/mutate.sh
 

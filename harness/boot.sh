@@ -183,7 +183,8 @@ watch() {
 
 powered_off() { grep -q '"reason": "guest-shutdown"' "$log.qemu"; }
 
-[ -f "$bzimage" ] || die "boot.sh: kernel $kernel is not built: no $bzimage"
+[ -f "$bzimage" ] ||
+	die "boot.sh: kernel $kernel is not built: run harness/kernel.sh $kernel"
 [ -f "$build/$initramfs.cpio.gz" ] ||
 	die "boot.sh: initramfs $initramfs is not built: no $build/$initramfs.cpio.gz"
 

@@ -97,7 +97,7 @@ check() {
 
 read -ra names <<<"${*:-$checks}"
 for name in "${names[@]}"; do
-	[[ " $checks " == *" $name "* ]] || die "no check $name; there are: $checks"
+	[[ " $checks " == *" $name "* ]] || die "check: no check $name; there are: $checks"
 done
 
 "$top/harness/setup.sh" tree kernel check

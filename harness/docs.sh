@@ -21,7 +21,7 @@ step "docs" docs.log kernel_make "$linux" "$out" SPHINXDIRS='mm trace' YNL_INDEX
 grep -iE 'warning|error' "$logs/docs.log" | grep -F "$(added)" >"$warnings" || true
 [ ! -s "$warnings" ] || {
 	cat "$warnings" >&2
-	die "docs: $(wc -l <"$warnings") warnings about our pages"
+	die "docs: $(wc -l <"$warnings") warnings about our pages; log: $logs/docs.log"
 }
 pages=0
 for page in $(added 'Documentation/*.rst'); do

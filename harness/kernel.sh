@@ -12,7 +12,7 @@ src=$(realpath -e "${2:-$linux}" 2>/dev/null) ||
 	die "kernel.sh: there is no kernel source at ${2:-$linux}"
 out=$build/kernel-$config
 file=$top/harness/config/$config.config
-[ -f "$file" ] || die "kernel.sh: no config named $config"
+[ -f "$file" ] || die "kernel.sh: there is no harness/config/$config.config"
 
 kmake() { kernel_make "$src" "$out" "$@"; }
 

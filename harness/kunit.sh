@@ -49,7 +49,7 @@ list_complaints() {
 	END { exit bad }' "$kunit/test.log"
 }
 
-[ -x "$linux/tools/testing/kunit/kunit.py" ] || die "no kernel tree at $linux"
+[ -x "$linux/tools/testing/kunit/kunit.py" ] || die "kunit: no kernel tree at $linux: run make tree"
 mkdir -p "$kunit"
 
 step kunit kunit.log run_suites || exit 1

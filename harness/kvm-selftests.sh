@@ -118,7 +118,7 @@ report_tests() {
 case $mode in
 build)	build_all; exit 0 ;;
 npt|shadow|notdp) ;;
-*)	die "kvm-selftests.sh: no mode named $mode" ;;
+*)	die "kvm-selftests.sh: the modes are npt, shadow and notdp, not $mode" ;;
 esac
 
 logname=kvm-selftests-$mode

@@ -119,7 +119,7 @@ list() {
 mapfile -t all < <(basename -s .pml "$models"/*.pml)
 [ $# -gt 0 ] || set -- "${all[@]}"
 for model; do
-	[ -f "$models/$model.pml" ] || die "no model $model"
+	[ -f "$models/$model.pml" ] || die "model.sh: there is no $models/$model.pml"
 done
 
 mkdir -p "$out"

@@ -9,7 +9,7 @@
 source=$top/harness/docs/architecture.dot
 picture=$top/harness/docs/architecture.svg
 
-dot -Tsvg "$source" >"$picture.new" || die "picture: dot failed"
+dot -Tsvg "$source" >"$picture.new" || die "picture: dot cannot draw $source"
 echo "<!-- Drawn from $(basename "$source") $(hash <"$source") -->" >>"$picture.new"
 mv "$picture.new" "$picture"
 say "picture: $picture"

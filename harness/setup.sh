@@ -115,7 +115,7 @@ need=$(missing "${groups[@]}")
 [ -n "$need" ] || exit 0
 if ! type -P dpkg >/dev/null || ! type -P apt-get >/dev/null; then
 	die "these are missing: $(probes "$need"); install them" \
-		"(instead of debian_kernel, set LINUX; SETUP=no goes on without)"
+		"(for debian_kernel, set LINUX instead; SETUP=no goes on without them)"
 elif [ "$(id -u)" -ne 0 ]; then
 	die "packages are missing; to install them:" \
 		"sudo apt-get install $(packages "$need")"

@@ -141,7 +141,7 @@ choose_source
 [ ! -d "$source" ] || check_clean
 origin=$(identity)
 [ ! -d "$linux/.git" ] || [ -z "$(in_tree status --porcelain | head -n 1)" ] ||
-	die "build/linux has local changes: keep them elsewhere and remove them"
+	die "build/linux has local changes: save them elsewhere and discard them"
 if [ ! -d "$linux/.git" ] ||
    [ "$(cat "$linux/.git/origin" 2>/dev/null)" != "$origin" ]; then
 	[ -d "$source" ] || check_archive

@@ -203,7 +203,7 @@ done
 both first ${pattern:+"only=$pattern"}
 repeat
 compare >"$out/verdicts"
-[ -s "$out/verdicts" ] || die "upstream: no test is named $pattern"
+[ -s "$out/verdicts" ] || die "upstream: no test matches $pattern"
 tabulate
 cat "$table"
 say "upstream: $(wc -l <"$out/verdicts") tests, $(many same) the same," \
