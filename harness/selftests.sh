@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# selftests.sh [paths|stress]: run the selftests of MMU notifiers in the emulated
+# selftests.sh [paths|stress|top]: run the selftests of MMU notifiers in the emulated
 # host, with a software secondary MMU: every path of mm/ that changes page tables, a
-# random mix of them, or both.
+# random mix of them, or all.  On a kernel with CONFIG_MMU_NOTIFIER_STATS, paths also
+# runs mmu_notifier_top beside a random mix; top is only that.
 #
 # selftests.sh build: only build what that needs.
 #
@@ -19,8 +20,8 @@
 
 part=${1:-all}
 case $#,$part in
-[01],all|1,build|1,paths|1,stress) ;;
-*)	die "usage: selftests.sh [build|paths|stress]" ;;
+[01],all|1,build|1,paths|1,stress|1,top) ;;
+*)	die "usage: selftests.sh [build|paths|stress|top]" ;;
 esac
 src=$linux
 kernel=${KERNEL:-host}
@@ -37,6 +38,8 @@ compile() {
 	local goals
 	mapfile -t goals < <(programs | sed "s|^|$out/obj/mm/|")
 	kselftest_compile "$src" "$out" mm "${goals[@]}"
+	gcc -static -O2 -Wall -Wextra -Werror -o "$out/mmu_notifier_top" \
+		"$src"/tools/mm/mmu_notifier_top*.c
 }
 
 # overlay: what goes on top of the host's root directory
@@ -47,6 +50,7 @@ overlay() {
 	for p in $(programs); do
 		strip -o "$root/selftests/$p" "$out/obj/mm/$p"
 	done
+	strip -o "$root/selftests/mmu_notifier_top" "$out/mmu_notifier_top"
 	programs | grep '_test$' >"$root/selftests/tests"
 }
 
@@ -102,10 +106,12 @@ run() {
 
 [ -z "${LEAKS:-}" ] || configured "$kernel" DEBUG_KMEMLEAK ||
 	die "selftests: kernel $kernel has no kmemleak; try KERNEL=debug"
+[ "$part" != top ] || configured "$kernel" MMU_NOTIFIER_STATS ||
+	die "selftests: kernel $kernel has no CONFIG_MMU_NOTIFIER_STATS"
 build_all
 [ "$part" != build ] || exit 0
 result=0
-if [ "$part" != stress ]; then
+if [[ $part =~ ^(all|paths)$ ]]; then
 	if [ -n "${ONLY:-}${VARIANT:-}" ]; then
 		run selftests ${ONLY:+"only=$ONLY"} ${VARIANT:+"variant=$VARIANT"}
 	elif configured "$kernel" KUNIT; then
@@ -114,7 +120,11 @@ if [ "$part" != stress ]; then
 		run selftests
 	fi
 fi
-if [ "$part" != paths ] && [ -z "${ONLY:-}${VARIANT:-}" ]; then
+if [ "$part" != stress ] && [ -z "${ONLY:-}${VARIANT:-}" ] &&
+   configured "$kernel" MMU_NOTIFIER_STATS; then
+	run top
+fi
+if [[ $part =~ ^(all|stress)$ ]] && [ -z "${ONLY:-}${VARIANT:-}" ]; then
 	begin=$SECONDS
 	run stress ${SEEDS:+"seeds=${SEEDS// /,}"} \
 		${OPERATIONS:+"operations=$OPERATIONS"}
