@@ -14,7 +14,7 @@
  * is left.  (Some drivers insert and remove one for each page fault; they should
  * not take all locks of the mm for each.)
  *
- * A counted range carries MMU_NOTIFIER_RANGE_COUNTED, and its end goes by that.
+ * A counted range carries MMU_NOTIFIER_RANGE_COUNTED, and its end relies on that.
  * The end could go by ->open instead, which is set only while no range is in
  * progress and cleared only while no counted one is.  With the flag it need not
  * depend on when that happens.
@@ -264,7 +264,7 @@ void mmu_intervals_end(struct mmu_notifier_subscriptions *subs,
 }
 
 /**
- * mmu_intervals_release - notify all subscriptions that the address space goes away
+ * mmu_intervals_release - notify all subscriptions of the end of the address space
  * @subs: the mm's subscriptions
  * @mm: the mm
  */
@@ -354,7 +354,7 @@ struct insertion {
 
 /*
  * The subscription is written only when the insertion can't fail any more: drivers
- * tell from its fields whether it is inserted.
+ * look at its fields to see whether it is inserted.
  *
  * A range in progress may be one that hits, but it looked for subscriptions before
  * this one was there.  So a new subscription counts as hit, and its first reader
@@ -548,7 +548,7 @@ static unsigned long remove_or_defer(struct mmu_notifier_subscriptions *subs,
 	return seq;
 }
 
-/* Under the lock, so that all of thaw() is done and not just its beginning. */
+/* Under the lock, so that thaw() is complete. */
 static bool has_thawed(struct mmu_notifier_subscriptions *subs,
 		       unsigned long seq)
 {

@@ -80,7 +80,7 @@ static const char * const fault_texts[NR_MMU_NOTIFIER_FAULTS] = {
 
 /**
  * mmu_notifier_report - report what a check has found
- * @fault: what
+ * @fault: what was found
  * @hook: the range's, or NULL
  * @culprit: the callback, the ops or the caller at fault, or NULL
  *
@@ -218,7 +218,7 @@ static void subscriptions_destroy_work(struct work_struct *work)
 #ifdef CONFIG_PROVE_LOCKING
 /*
  * A callback of one mm may wait for those of another mm, by unregistering there.
- * Only callbacks of its own mm it can never wait for.
+ * It can never wait for callbacks of its own mm.
  */
 static int compare_srcu(const struct lockdep_map *a, const struct lockdep_map *b)
 {
@@ -361,7 +361,7 @@ struct registration {
 /*
  * Callbacks may run before the registration returns, so the subscription is
  * complete before it is in the list.  It is written only when the registration
- * can't fail any more: drivers tell from ->mm whether the subscription exists.
+ * can't fail any more: drivers look at ->mm to see whether the subscription exists.
  */
 static void attach_notifier(struct mmu_notifier_subscriptions *subs, void *data)
 {
@@ -438,7 +438,7 @@ static noinline int register_notifier(struct mmu_notifier *sub,
  * From here on @subscription is notified of every change, and pins @mm with
  * mmgrab() until mmu_notifier_unregister() or, if @subscription->ops has
  * free_notifier(), mmu_notifier_put(); one of them must follow.  mmget_not_zero()
- * on ->mm tells whether the address space still exists.
+ * on ->mm says whether the address space still exists.
  *
  * Context: may sleep.  Takes cpu_hotplug_lock, then mmap_lock for writing, the VMA
  * locks and all reverse map locks of the mm; the caller holds none of them, nor a
@@ -592,7 +592,7 @@ static void free_after_callbacks(struct mmu_notifier_subscriptions *subs,
 {
 	sub->put_idx = srcu_down_read(&mmu_notifier_puts);
 	call_srcu(&subs->srcu, &sub->rcu, free_after_put);
-	__release(&mmu_notifier_puts);	/* free_after_put() has it now */
+	__release(&mmu_notifier_puts);	/* free_after_put() owns it now */
 }
 
 /**
@@ -634,7 +634,7 @@ void mmu_notifier_put(struct mmu_notifier *subscription)
 EXPORT_SYMBOL_GPL(mmu_notifier_put);
 
 /**
- * mmu_notifier_synchronize - wait until what was put has been freed
+ * mmu_notifier_synchronize - wait until subscriptions that were put have been freed
  *
  * On return @ops->free_notifier() has returned for every subscription whose last
  * mmu_notifier_put() came before the call, and none of its callbacks is called.

@@ -263,7 +263,7 @@ EXPORT_SYMBOL_GPL(mmu_notifier_debug_cancel);
  * mmu_notifier_debug_end - check a range that ends
  * @range: the range
  *
- * Return: false if nobody was notified of its start.
+ * Return: false if no subscriber was notified of its start.
  */
 bool mmu_notifier_debug_end(struct mmu_notifier_range *range)
 {

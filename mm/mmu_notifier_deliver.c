@@ -75,7 +75,7 @@ static int call_start(struct mmu_notifier *sub,
 /*
  * The list is newest first, and nothing can join it while a range is in
  * progress.  But subscriptions may leave, including the one that failed, so the
- * serial number tells which were notified before it.
+ * serial number shows which were notified before it.
  */
 static void unwind_starts(struct mmu_notifier_subscriptions *subs,
 			  const struct mmu_notifier_range *range,

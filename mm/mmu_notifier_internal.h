@@ -59,7 +59,7 @@ struct mmu_notifier_intervals {
  * @lock: serializes changes.  Innermost, except for the workqueue and timer
  *	locks, which queueing close_work and the static key's own work takes.
  * @srcu: readers run callbacks.  Of this mm alone, so that a callback that
- *	sleeps delays only those who wait for this mm.
+ *	sleeps delays only those that wait for this mm.
  * @intervals: the other kind of subscription
  * @destroy_work: frees all this; __mmdrop() can't wait for @srcu
  * @figures: what debugfs shows of the mm
@@ -137,7 +137,7 @@ static inline bool mmu_is_subscribed(const struct mmu_subscribed *subscribed)
 	return self == subscribed || self == mmu_subscription_ending(subscribed);
 }
 
-/* After the subscription is filled in, before anybody can find it. */
+/* After the subscription is filled in, before it can be found. */
 static inline void mmu_subscription_begins(struct mmu_subscribed *subscribed)
 {
 	WRITE_ONCE(subscribed->self, subscribed);

@@ -3,7 +3,7 @@
 #define __LINUX_KVM_MMU_NOTIFIER_H
 
 #ifndef __KVM_HOST_H
-#error "Include <linux/kvm_host.h>, which includes this behind struct kvm"
+#error "Include <linux/kvm_host.h>, which includes this after struct kvm"
 #endif
 
 #include <linux/mmu_notifier_debug.h>
@@ -13,7 +13,7 @@
 
 /*
  * KVM holds no reference on the pages a guest can reach.  What keeps a guest
- * away from a page that the host has given to somebody else is a protocol
+ * away from a page that the host has given to a new owner is a protocol
  * between two sides, which meet under mmu_lock:
  *
  *	invalidation			page fault
@@ -88,7 +88,7 @@ bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
 
 /*
  * What the checks below are made of.  The first two are the steps that a test
- * can leave out; the third says something only while the first holds.
+ * can leave out; the third is meaningful only while the first holds.
  */
 static inline bool __mmu_invalidate_running(struct kvm *kvm)
 {

@@ -459,7 +459,7 @@ mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 
 	might_sleep();
 
-	/* The end call reads it even if nobody is subscribed. */
+	/* The end call reads it even without a subscription. */
 	range->flags |= MMU_NOTIFIER_RANGE_BLOCKABLE;
 	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
 	if (mmu_notifier_debug_start(range, subscribed) && subscribed)

@@ -59,7 +59,7 @@ enum mmu_notifier_fault {
  * @file: the file that it is in
  * @what: what it notifies them of
  * @line: the line that it is in, as two may have the same @function and @what
- * @suppressed: it notifies nobody
+ * @suppressed: its notifications are dropped
  * @hits: how often it was reached with a subscriber to notify
  */
 struct mmu_notifier_hook {

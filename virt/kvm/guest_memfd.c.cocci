@@ -16,7 +16,7 @@ position p;
   kvm_gmem_release(...)
   {
   ...
-+ /* Nobody can map the file any more. Its pages stay with the inode. */
++ /* Nothing can map the file any more. Its pages stay with the inode. */
 + kvm_mmu_gmem_begin(kvm, &gmem->bindings, 0, -1ul);
 + kvm_mmu_gmem_end(kvm, &gmem->bindings, 0, -1ul);
 +

@@ -287,14 +287,14 @@ struct hva_walk {
 	unsigned long end;
 	/* Called for each memslot, with mmu_lock held for write */
 	bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range);
-	/* Begin an invalidation in front of the first */
+	/* Begin an invalidation before the first */
 	bool invalidate;
 	/* Flush TLBs, once for all, if a handler returned true */
 	bool flush;
 	bool may_block;
 };
 
-/* What became of a walk */
+/* The result of a walk */
 struct hva_walked {
 	bool guest_memory;	/* there was some in the range */
 	bool ret;		/* what the handlers returned, or'ed */
@@ -380,7 +380,7 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 	range_began(kvm, range->start, range->end);
 	spin_unlock(&kvm->mn_lock);
 
-	/* In front of mmu_lock, so that the caches' locks don't nest in it. */
+	/* Before mmu_lock, so that the caches' locks don't nest in it. */
 	gfn_to_pfn_cache_invalidate_start(kvm, range->start, range->end);
 
 	/* This is slow on x86 with encrypted guests: not under mmu_lock. */
@@ -411,7 +411,7 @@ kvm_mmu_notifier_invalidate_range_end(struct mmu_notifier *mn,
 	last = !kvm->mn_ranges.nr;
 	/*
 	 * Needs no barrier: a waiter that found the range running had queued
-	 * itself, and then taken mn_lock to look.
+	 * itself, and then taken mn_lock to check.
 	 */
 	awaited = waitqueue_active(&kvm->mn_hva_wait);
 	spin_unlock(&kvm->mn_lock);
