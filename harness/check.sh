@@ -7,6 +7,7 @@
 #	layout		every file of the project has its place
 #	readme		README.md has the targets as they are, and an up-to-date picture
 #	scripts		ShellCheck finds nothing in the scripts
+#	top		mmu_notifier_top reads all samples, and prints what it should
 #	cocci		every semantic patch of the project can be read
 #	rules		a semantic patch or line edit that doesn't fit is an error
 #	complaints	what a kernel says counts as a complaint unless it was expected
@@ -26,7 +27,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # Those of the project itself, and those of the tree that it makes
-harness_checks='layout readme scripts cocci rules complaints front-door'
+harness_checks='layout readme scripts top cocci rules complaints front-door'
 # Those that keep all processors busy by themselves; of the others as many run at a
 # time as there are processors.
 compiling_checks='consumers warnings'
@@ -38,7 +39,7 @@ passed=$build/check/passed
 inputs() {
 	{
 		case $1 in
-		layout|readme|scripts|cocci|rules|complaints|front-door) ;;
+		layout|readme|scripts|top|cocci|rules|complaints|front-door) ;;
 		faults) git -C "$linux" rev-parse pristine ;;
 		base)	git -C "$linux" rev-parse base ;;
 		*)	git -C "$linux" rev-parse pristine base series ;;
@@ -56,6 +57,8 @@ inputs() {
 			shellcheck --version
 			find harness -type f | sort | xargs cat ;;
 		readme)	cat README.md Makefile harness/docs/* ;;
+		top)	python3 --version
+			cat tools/mm/mmu_notifier_top* ;;
 		cocci)	find . -path ./build -prune -o -path ./.git -prune -o \
 				-name '*.cocci' -print | sort | xargs cat ;;
 		rules|front-door)

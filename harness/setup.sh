@@ -51,6 +51,7 @@ model	make				make
 check	sparse				sparse
 check	perl				perl
 check	shellcheck			shellcheck
+check	python3				python3
 check	bison				bison
 check	flex				flex
 docs	sphinx-build			python3-sphinx
