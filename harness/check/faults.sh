@@ -144,7 +144,7 @@ check() {
 	base)	"$here/base.sh" "$tree" base ;;
 	parity)	"$here/parity.sh" "$tree" pristine series ;;
 	cocci|scripts) "$here/$1.sh" "$project" ;;
-	layout|readme) "$project/harness/check/$1.sh" ;;
+	layout|readme|top) "$project/harness/check/$1.sh" ;;
 	*)	"$here/$1.sh" "$tree" ;;
 	esac
 }
@@ -278,6 +278,22 @@ readme_faults() {
 	edited readme '^OLD .*architecture.svg' harness/docs/architecture.dot 's/\z/\n/'
 }
 
+# mmu_notifier_top prints what is no JSON, takes a number that is cut off for one, or
+# leaves the terminal as it was not.
+top_faults() {
+	local files=tools/mm/mmu_notifier_top
+
+	mkdir -p "$project/tools"
+	cp -r "$top/tools/mm" "$project/tools"
+	holds 'top passes without a fault' check top
+	edited top '^FAIL escapes' ${files}_json.c "s/\*s == '\"' \|\| //"
+	edited top '^FAIL a file that is cut off' ${files}_sample.c \
+		's/(\tif \(\*line)(\)\n\t\tsample->unread)/$1 && !read_line(sample, &mm, line)$2/'
+	edited top '^FAIL a terminal' $files.c 's/TCSANOW, &screen.saved/TCSANOW, \&keys/;
+		s/\tif \(!screen.live\)\n\t\treturn;/\tstruct termios keys = { 0 };\n\n$&/'
+	rm -r "$project/tools"
+}
+
 make_tree
 cp -r "$top/README.md" "$top/.ci" "$project"
 for name in layout readme; do
@@ -302,5 +318,6 @@ printf '#!/bin/sh\nlist=(1 2)\n' >"$project/harness/fault.sh"
 finds scripts 'fault.sh line 2'
 rm "$project/harness/fault.sh"
 readme_faults
+top_faults
 strays
 finish
