@@ -46,7 +46,7 @@ static char *behind(char *line)
 static char *find(const char *keyword, char *last)
 {
 	size_t length = strlen(keyword);
-	bool ours = last != NULL;
+	bool ours = !!last;
 	char *line;
 
 	if (!last)
@@ -67,9 +67,12 @@ static char *find(const char *keyword, char *last)
 uint64_t figure(const char *keyword)
 {
 	char *value = find(keyword, NULL);
-	uint64_t n;
+	char *end = value;
+	uint64_t n = 0;
 
-	if (!value || sscanf(value, "%lu", &n) != 1)
+	if (value)
+		n = strtoul(value, &end, 10);
+	if (end == value)
 		fail("%s has no line '%s' for this process", FIGURES, keyword);
 	return n;
 }
