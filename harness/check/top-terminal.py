@@ -16,12 +16,13 @@ import termios
 import time
 
 HANG = 60   # seconds
+SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
 class Run:
-    """The tool on a terminal of this size"""
+    """The tool on a terminal of this size, with these signals ignored"""
 
-    def __init__(self, rows, columns):
+    def __init__(self, rows, columns, ignored=()):
         self.master, self.slave = pty.openpty()
         self.resize(rows, columns)
         self.modes = termios.tcgetattr(self.slave)
@@ -32,6 +33,10 @@ class Run:
             fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
             for fd in range(3):
                 os.dup2(self.slave, fd)
+            # A shell has its background jobs ignore some of them.
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN if number in ignored
+                              else signal.SIG_DFL)
             os.environ['TERM'] = 'xterm'
             os.execv(sys.argv[1], [sys.argv[1], '-i', '86400', '-f', sys.argv[2]])
 
@@ -56,8 +61,13 @@ class Run:
         return re.sub(rb'\033\[[0-9;]*[mK]', b'', text).split(b'\r\n')
 
     def end(self):
+        begin = time.time()
         self.until(b'\033[?25h\033[?1049l')
-        status = os.waitpid(self.pid, 0)[1]
+        pid = 0
+        while not pid:
+            assert time.time() - begin < HANG, 'it does not end'
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            time.sleep(0.01)
         assert termios.tcgetattr(self.slave) == self.modes
         return status
 
@@ -78,7 +88,15 @@ assert b', over ' in run.screen()[0]
 os.write(run.master, b'q')
 assert run.end() == 0
 
-for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+run = Run(24, 80, ignored=(signal.SIGHUP,))
+run.screen()
+os.kill(run.pid, signal.SIGHUP)
+os.write(run.master, b'r')
+assert b'by ranges' in run.screen()[0]
+os.write(run.master, b'q')
+assert run.end() == 0
+
+for number in SIGNALS:
     run = Run(24, 80)
     run.screen()
     os.kill(run.pid, number)

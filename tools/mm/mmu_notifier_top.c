@@ -371,12 +371,17 @@ static void run_json(double interval)
 static int open_signals(sigset_t *set)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH };
+	struct sigaction action;
 	size_t i;
 	int fd;
 
 	sigemptyset(set);
-	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+	for (i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+		/* as by nohup */
+		if (!sigaction(signals[i], NULL, &action) && action.sa_handler == SIG_IGN)
+			continue;
 		sigaddset(set, signals[i]);
+	}
 	sigprocmask(SIG_BLOCK, set, NULL);
 	fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
