@@ -608,6 +608,19 @@ void mmu_interval_notifier_remove(struct mmu_interval_notifier *interval_sub)
 EXPORT_SYMBOL_GPL(mmu_interval_notifier_remove);
 
 #ifdef CONFIG_MMU_NOTIFIER_STATS
+/*
+ * For mmu_interval_read_retry().  A driver may still ask it when it has removed the
+ * subscription, and the mm may be gone.
+ */
+void mmu_interval_retried(struct mmu_interval_notifier *interval_sub)
+{
+	if (mmu_is_subscribed(&interval_sub->subscribed))
+		mmu_notifier_retried(&interval_sub->retry, interval_sub->mm,
+				     interval_sub->ops->invalidate,
+				     interval_sub->interval_tree.start);
+}
+EXPORT_SYMBOL_GPL(mmu_interval_retried);
+
 /**
  * mmu_intervals_bounds - find out what the interval subscriptions span
  * @subs: the mm's subscriptions

@@ -842,6 +842,11 @@ static void retries_are_told(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mn_monitor_retry(mon, seq));
 	KUNIT_EXPECT_EQ(test, mon->interval.retry.nr, 0);
 	KUNIT_EXPECT_FALSE(test, mon->interval.retry.told);
+
+	/* nor when it has been removed, as drivers do */
+	mn_monitor_remove(test, mon);
+	KUNIT_EXPECT_TRUE(test, mn_monitor_retry(mon, seq + 2));
+	KUNIT_EXPECT_EQ(test, mon->interval.retry.nr, 0);
 	expect_line(test, last_block(test), "  retries %u", nr + 1);
 }
 

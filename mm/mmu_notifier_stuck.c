@@ -188,7 +188,7 @@ void mmu_notifier_stuck_end(struct mmu_notifier_wait *wait)
 
 /* --- retries -------------------------------------------------------------- */
 
-static void report_retries(const struct mmu_notifier_retry *retry,
+static void report_retries(unsigned int nr, unsigned long since,
 			   struct mm_struct *mm, const void *who,
 			   unsigned long address)
 {
@@ -197,8 +197,8 @@ static void report_retries(const struct mmu_notifier_retry *retry,
 
 	raw_spin_lock_irqsave(&report_lock, flags);
 	say("%s (%d/%d) has tried %u times in %u ms to look up %lx for %ps",
-	    current->comm, current->tgid, current->pid, retry->nr,
-	    jiffies_to_msecs(jiffies - retry->since), address, who);
+	    current->comm, current->tgid, current->pid, nr,
+	    jiffies_to_msecs(jiffies - since), address, who);
 	say_owner(mm);
 	say_records(mm, U64_MAX);
 	if (mmu_notifier_last_range(mm, &last))
@@ -225,16 +225,18 @@ void mmu_notifier_retried(struct mmu_notifier_retry *retry,
 			  unsigned long address)
 {
 	unsigned int nr = READ_ONCE(retry->nr) + 1;
-	unsigned long after = stuck_after();
+	unsigned long after = stuck_after(), since;
 
 	mmu_notifier_count_retry(mm);
 	if (nr == 1)
 		WRITE_ONCE(retry->since, jiffies);
 	WRITE_ONCE(retry->nr, nr);
+
+	since = READ_ONCE(retry->since);
 	if (!after || READ_ONCE(retry->told) ||
-	    time_before(jiffies, READ_ONCE(retry->since) + after))
+	    time_before(jiffies, since + after))
 		return;
 	WRITE_ONCE(retry->told, true);
-	report_retries(retry, mm, who, address);
+	report_retries(nr, since, mm, who, address);
 }
 EXPORT_SYMBOL_GPL(mmu_notifier_retried);

@@ -628,6 +628,15 @@ mmu_interval_set_seq(struct mmu_interval_notifier *interval_sub,
 	WRITE_ONCE(interval_sub->invalidate_seq, cur_seq);
 }
 
+#ifdef CONFIG_MMU_NOTIFIER_STATS
+void mmu_interval_retried(struct mmu_interval_notifier *interval_sub);
+#else
+static inline void
+mmu_interval_retried(struct mmu_interval_notifier *interval_sub)
+{
+}
+#endif
+
 /**
  * mmu_interval_read_retry - check for a hit since mmu_interval_read_begin()
  * @interval_sub: the subscription
@@ -645,9 +654,7 @@ mmu_interval_read_retry(struct mmu_interval_notifier *interval_sub,
 			unsigned long seq)
 {
 	if (interval_sub->invalidate_seq != seq) {
-		mmu_notifier_retried(&interval_sub->retry, interval_sub->mm,
-				     interval_sub->ops->invalidate,
-				     interval_sub->interval_tree.start);
+		mmu_interval_retried(interval_sub);
 		return true;
 	}
 	mmu_notifier_retry_done(&interval_sub->retry);
