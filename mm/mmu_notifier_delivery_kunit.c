@@ -27,7 +27,8 @@ static void expect_range(struct kunit *test,
 	KUNIT_EXPECT_EQ(test, seen->start, sent->start);
 	KUNIT_EXPECT_EQ(test, seen->end, sent->end);
 	KUNIT_EXPECT_EQ(test, seen->event, sent->event);
-	KUNIT_EXPECT_EQ(test, seen->flags, sent->flags);
+	KUNIT_EXPECT_EQ(test, mmu_notifier_range_blockable(seen),
+			mmu_notifier_range_blockable(sent));
 	KUNIT_EXPECT_PTR_EQ(test, seen->owner, sent->owner);
 }
 

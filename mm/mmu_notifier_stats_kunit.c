@@ -326,8 +326,8 @@ static void ranges_come_and_go(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test), *other = mn_test_mm(test);
 	struct mmu_notifier_range *ranges, before;
+	struct mn_sub *sub, *other_sub;
 	const unsigned int nr = 40;
-	struct mn_sub *sub;
 	unsigned int i;
 
 	mn_range_init(&before, mm);
@@ -347,11 +347,13 @@ static void ranges_come_and_go(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count(last_block(test), "\n  range "), nr);
 
 	/* the file, not the other mm, has them */
-	mn_sub_new(test, other, &mn_no_ops);
+	other_sub = mn_sub_new(test, other, &mn_no_ops);
 	KUNIT_EXPECT_EQ(test, count(last_block(test), "\n  range "), 0);
 
-	/* without a subscription */
+	/* without a subscription, here or anywhere */
 	mn_sub_unregister(test, sub);
+	mn_sub_unregister(test, other_sub);
+	static_key_deferred_flush(&mmu_notifier_key);
 	lockdep_off();
 	for (i = 0; i < nr; i++)
 		mmu_notifier_invalidate_range_end(&ranges[i]);

@@ -498,6 +498,14 @@ mmu_notifier_invalidate_range_start_nonblock(struct mmu_notifier_range *range)
 	return ret;
 }
 
+/* The record of a range must be removed, even if the key is off by now. */
+static inline bool
+mmu_notifier_range_is_recorded(const struct mmu_notifier_range *range)
+{
+	return IS_ENABLED(CONFIG_MMU_NOTIFIER_STATS) &&
+	       (range->flags & MMU_NOTIFIER_RANGE_RECORDED);
+}
+
 /**
  * mmu_notifier_invalidate_range_end - end a change of page tables in a range
  * @range: as given to the start call
@@ -510,7 +518,9 @@ mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
 	if (mmu_notifier_range_blockable(range))
 		might_sleep();
 
-	if (mmu_notifier_debug_end(range) && mm_has_notifiers(range->mm))
+	if (mmu_notifier_debug_end(range) &&
+	    (mm_has_notifiers(range->mm) ||
+	     mmu_notifier_range_is_recorded(range)))
 		__mmu_notifier_invalidate_range_end(range);
 }
 
