@@ -7,6 +7,7 @@
  * kernel log.
  */
 
+#include <linux/console.h>
 #include <linux/delay.h>
 #include <linux/kmsg_dump.h>
 #include <linux/mm.h>
@@ -170,6 +171,9 @@ static bool end_is_said_to_sleep(struct mmu_notifier_range *range)
 	preempt_disable();
 	mmu_notifier_invalidate_range_end(range);
 	preempt_enable();
+	/* Whoever has the console may not have come to the complaint yet. */
+	console_lock();
+	console_unlock();
 	console_loglevel = loglevel;
 
 	return is_logged(&log, complaint);
