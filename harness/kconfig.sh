@@ -47,3 +47,12 @@ configure() {
 	echo "error: $1.config: no effect: $(head -n 3 <<<"$wrong" | paste -sd,)"
 	return 1
 }
+
+# same_config OUT OUT: the two configurations differ in nothing but our own options
+same_config() {
+	local differ
+	differ=$(diff <(grep CONFIG_ "$1/.config") \
+		<(grep CONFIG_ "$2/.config") |
+		grep '^[<>]' | grep -vE 'CONFIG_((DEBUG|TEST)_)?MMU_NOTIFIER(_[A-Z_]+)?\b' | head -n 3) || true
+	[ -z "$differ" ] || die "the configurations differ: $differ"
+}

@@ -106,6 +106,18 @@ files_of() {
 		/^Files:$/ { files = 1 }' "$@"
 }
 
+# checkout_pristine: the pristine tree, apart from build/linux, in $pristine
+pristine=$build/upstream/linux
+checkout_pristine() {
+	local want
+	want=$(git -C "$linux" rev-parse 'pristine^{commit}')
+	[ "$(git -C "$pristine" rev-parse HEAD 2>/dev/null)" != "$want" ] || return 0
+	rm -rf "$pristine"
+	mkdir -p "${pristine%/*}"
+	git clone -q -s -n "$linux" "$pristine"
+	git -C "$pristine" checkout -q "$want"
+}
+
 # show_step NAME SECONDS TEXT: one progress line
 show_step() {
 	if [ -t 2 ]; then

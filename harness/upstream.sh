@@ -19,25 +19,16 @@
 
 . "$(dirname "$0")/lib.sh"
 . "$top/harness/kselftest.sh"
+. "$top/harness/kconfig.sh"
 
 [ $# -le 1 ] || die "usage: upstream.sh [PATTERN]"
 pattern=${1:-}
 out=$build/upstream
-src=$out/linux
+src=$pristine
 root=$out/root
 table=$build/upstream.rst
 most_boots=10
 times=3
-
-# checkout: the pristine tree, apart from build/linux
-checkout() {
-	local want
-	want=$(git -C "$linux" rev-parse 'pristine^{commit}')
-	[ "$(git -C "$src" rev-parse HEAD 2>/dev/null)" != "$want" ] || return 0
-	rm -rf "$src"
-	git clone -q -s -n "$linux" "$src"
-	git -C "$src" checkout -q "$want"
-}
 
 # programs DIRECTORY: what it has compiled
 programs() {
@@ -63,19 +54,10 @@ overlay() {
 	echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
 }
 
-# same_config: the kernels differ in nothing but our own options
-same_config() {
-	local differ
-	differ=$(diff <(grep CONFIG_ "$build/kernel-pristine/.config") \
-		<(grep CONFIG_ "$build/kernel-series/.config") |
-		grep '^[<>]' | grep -v '_MMU_NOTIFIER\b' | head -n 3) || true
-	[ -z "$differ" ] || die "the configurations differ: $differ"
-}
-
 # In mm, khugepaged.c uses KSFT_SKIP but does not include kselftest.h.
 build_all() {
 	mkdir -p "$out"
-	step "upstream: pristine tree" upstream-tree.log checkout
+	step "upstream: pristine tree" upstream-tree.log checkout_pristine
 	step "upstream: kernel headers" upstream-headers.log \
 		kselftest_headers "$src" "$out"
 	step "upstream: compile kvm" upstream-kvm.log \
@@ -85,7 +67,7 @@ build_all() {
 		EXTRA_CFLAGS="-include $src/tools/testing/selftests/kselftest.h"
 	"$top/harness/kernel.sh" pristine "$src"
 	"$top/harness/kernel.sh" series
-	same_config
+	same_config "$build/kernel-pristine" "$build/kernel-series"
 	overlay
 	"$top/harness/initramfs.sh" -o upstream "$root" >&2
 }
