@@ -12,6 +12,9 @@
 #	-c CPUS		processors (2)
 #	-d MIB		size of the swap disk /dev/vda (0: none)
 #	-s MINUTES	silence of the test that counts as a hang (10)
+#	-x CPUS		processors that are possible, if more (as many as there are)
+#	-t		the time-stamp counter counts instructions: one for each
+#			nanosecond, and time jumps ahead while the machine idles
 #	-p		the processors run in parallel; not for KVM
 #	-q		do not show the results
 #
@@ -22,8 +25,8 @@
 . "$(dirname "$0")/lib.sh"
 
 kernel=host initramfs=initramfs logname='' memory=256 far=0 cpus=2 disk=0
-silence=10 quiet='' thread=single
-while getopts k:i:l:m:n:c:d:s:pq option; do
+silence=10 possible='' counted='' quiet='' thread=single
+while getopts k:i:l:m:n:c:d:s:x:tpq option; do
 	case $option in
 	k) kernel=$OPTARG ;;
 	i) initramfs=$OPTARG ;;
@@ -33,6 +36,8 @@ while getopts k:i:l:m:n:c:d:s:pq option; do
 	c) cpus=$OPTARG ;;
 	d) disk=$OPTARG ;;
 	s) silence=$OPTARG ;;
+	x) possible=$OPTARG ;;
+	t) counted=1 cpus=1 ;;
 	p) thread=multi ;;
 	q) quiet=1 ;;
 	*) die "boot.sh: its options are listed at its head" ;;
@@ -84,6 +89,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 tsc_khz() {
+	[ -z "$counted" ] || { echo 1000000; return; }
 	[ "$build/tsc-khz" -nt "$top/harness/tsc-khz.c" ] ||
 		{ gcc -O2 -Wall -o "$build/tsc-khz.$$" "$top/harness/tsc-khz.c" &&
 		  mv "$build/tsc-khz.$$" "$build/tsc-khz"; } ||
@@ -97,7 +103,8 @@ tsc_khz() {
 # kernel), and may go on executing a breakpoint that another processor has put
 # into the kernel's code and removed.
 start_qemu() {
-	local args=(-accel "tcg,thread=$thread" -cpu "max,+svm,+npt" -smp "$cpus"
+	local args=(-accel "tcg,thread=$thread" -cpu "max,+svm,+npt"
+		-smp "$cpus${possible:+,maxcpus=$possible}"
 		-m "$memory" -display none -vga none -qmp stdio -nic none -no-reboot
 		-serial "file:$log" -kernel "$bzimage"
 		-initrd "$build/$initramfs.cpio.gz")
@@ -106,6 +113,11 @@ start_qemu() {
 	local params=(console=ttyS0 panic=-1 tsc=reliable no_timer_check
 		"tsc_early_khz=$(tsc_khz)" "${deadly[@]}" "run=$run" "$@")
 
+	if [ -n "$counted" ]; then
+		# Nothing of this machine's must show: neither its clock nor chance.
+		args+=(-icount "shift=0,sleep=off" -seed 1
+			-rtc "base=2026-01-01,clock=vm")
+	fi
 	if [ "$far" -gt 0 ]; then
 		args+=(-object "memory-backend-ram,id=near,size=$((memory - far))M"
 			-object "memory-backend-ram,id=far,size=${far}M"
