@@ -22,6 +22,8 @@ needs_mutate := kernel boot
 needs_test-upstream := kernel boot upstream
 needs_arches := kernel arches
 needs_each := kernel boot
+needs_bench := kernel boot bench
+needs_bench-quick := kernel boot bench
 needs := $(sort $(foreach goal,$(MAKECMDGOALS),$(needs_$(goal))))
 
 help: ## list the targets
@@ -118,6 +120,12 @@ each: kernel ## compile every patch, with and without CONFIG_MMU_NOTIFIER
 	@harness/initramfs.sh
 	@harness/boot.sh -k nommu_notifier -l boot-nommu_notifier boot notifier=n
 	@harness/each.sh
+
+bench: tree ## measure what they cost: pristine, ours, and without MMU notifiers
+	@harness/bench.sh
+
+bench-quick: tree ## measure the most important rows of bench
+	@harness/bench.sh quick
 
 model: ## check the models of the protocols, and that their mutants fail
 	@harness/setup.sh model

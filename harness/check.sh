@@ -8,6 +8,7 @@
 #	readme		README.md has the targets as they are, and an up-to-date picture
 #	scripts		ShellCheck finds nothing in the scripts
 #	top		mmu_notifier_top reads all samples, and prints what it should
+#	programs	the programs of the harness compile without a warning
 #	cocci		every semantic patch of the project can be read
 #	rules		a semantic patch or line edit that doesn't fit is an error
 #	complaints	what a kernel says counts as a complaint unless it was expected
@@ -27,7 +28,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # Those of the project itself, and those of the tree that it makes
-harness_checks='layout readme scripts top cocci rules complaints front-door'
+harness_checks='layout readme scripts programs top cocci rules complaints front-door'
 # Those that keep all processors busy by themselves; of the others as many run at a
 # time as there are processors.
 compiling_checks='consumers warnings'
@@ -39,7 +40,7 @@ passed=$build/check/passed
 inputs() {
 	{
 		case $1 in
-		layout|readme|scripts|top|cocci|rules|complaints|front-door) ;;
+		layout|readme|scripts|programs|top|cocci|rules|complaints|front-door) ;;
 		faults) git -C "$linux" rev-parse pristine ;;
 		base)	git -C "$linux" rev-parse base ;;
 		*)	git -C "$linux" rev-parse pristine base series ;;
@@ -56,6 +57,9 @@ inputs() {
 		scripts)
 			shellcheck --version
 			find harness -type f | sort | xargs cat ;;
+		programs)
+			find harness -name '*.[chS]' -o -name Makefile -o \
+				-name '*.lds' | sort | xargs cat ;;
 		readme)	cat README.md Makefile harness/docs/* ;;
 		top)	python3 --version
 			cat tools/mm/mmu_notifier_top* ;;

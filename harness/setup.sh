@@ -58,6 +58,7 @@ docs	sphinx-build			python3-sphinx
 docs	perl				perl
 docs	dot				graphviz
 torture	stress-ng			stress-ng
+bench	gnuplot				gnuplot-nox
 upstream	rsync			rsync
 upstream	static:cap		libcap-dev
 upstream	static:numa		libnuma-dev

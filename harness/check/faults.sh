@@ -3,8 +3,8 @@
 #
 # faults.sh: the static checks can fail.  A kernel tree of a few lines passes each
 # of them; then faults are put into it, each in turn, that the check for them must
-# find.  consumers and warnings, which compile, are not tested.  Prints "FAIL CASE"
-# for each fault that is missed.
+# find.  consumers, warnings and programs, which compile, are not tested.  Prints
+# "FAIL CASE" for each fault that is missed.
 
 . "$(dirname "$0")/../lib.sh"
 scripts=$linux

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+# The plots of results.csv (variables csv, out and format): what subscribers add to
+# each path, what registration costs, by the number of mappings, and what
+# subscriptions take, by the number of CPUs.
+set datafile separator ','
+if (format eq 'svg') set terminal svg size 1200,900 noenhanced background 'white'
+if (format eq 'png') set terminal png size 1200,900 noenhanced
+set style data histograms
+set style histogram clustered gap 1
+set style fill solid 0.8 noborder
+set grid ytics
+set xtics rotate by -60 font ',8'
+set key outside top center horizontal font ',9'
+
+file(name) = sprintf('%s/%s.%s', out, name, format)
+# The rows NAME.X, as X,PRISTINE,OURS
+rows(name) = sprintf("< awk -F, -v OFS=, 'index($1, \"%s.\") == 1 \
+	{ print substr($1, %d), $3, $4 }' '%s'", name, strlen(name) + 2, csv)
+# The rows PATH.WHO, less what the path costs without MMU notifiers; 1 at least, as
+# the scale is logarithmic
+added(path) = sprintf("< awk -F, -v OFS=, 'function least(x) { return x < 1 ? 1 : x } \
+	index($1, \"%s.\") == 1 { if (!n) n = $5; else \
+	print substr($1, %d), least($3 - n), least($4 - n) }' '%s'", \
+	path, strlen(path) + 2, csv)
+
+set output file('paths')
+set multiplot layout 3,3 \
+	title 'Instructions that subscribers add to an operation'
+set logscale y
+do for [path in 'mprotect munmap dontneed mremap fork pageout pagein writeback'] {
+	set title path
+	plot added(path) using 2:xtic(1) title 'pristine', \
+	     added(path) using 3 title 'ours'
+}
+unset multiplot
+
+set output file('register')
+set multiplot layout 2,2 title 'Instructions, by the number of mappings'
+do for [name in 'register unregister vm-create vm-close'] {
+	set title name
+	plot rows(name) using 2:xtic(1) title 'pristine', \
+	     rows(name) using 3 title 'ours'
+}
+unset multiplot
+unset logscale y
+
+set output file('memory')
+set multiplot layout 2,2 title 'Bytes of an address space, by the number of CPUs'
+set yrange [0:*]
+set xtics rotate by 0
+do for [name in 'list interval after-list after-interval'] {
+	set title name
+	plot rows('memory.'.name) using 2:xtic(1) title 'pristine', \
+	     rows('memory.'.name) using 3 title 'ours'
+}
+unset multiplot
