@@ -4,8 +4,24 @@
  */
 #include "observe.h"
 
+#define FIGURES_SIZE	(1 << 20)
+#define LOG_SIZE	(1 << 18)
+
+/*
+ * Not in the program: all of that is loaded into the guest, which is small.  What
+ * was allocated for one path goes with the process that runs it.
+ */
+static char *room_for(char *text, size_t size)
+{
+	if (!text)
+		text = malloc(size);
+	if (!text)
+		fail("out of memory");
+	return text;
+}
+
 /* The file is a line "mm TGID COMM" for each mm, with lines that belong to it. */
-static char figures[1 << 20];
+static char *figures;
 
 static void read_figures(void)
 {
@@ -13,14 +29,15 @@ static void read_figures(void)
 	size_t size = 0;
 	ssize_t n;
 
+	figures = room_for(figures, FIGURES_SIZE);
 	if (fd < 0)
 		fail("%s: %s", FIGURES, strerror(errno));
-	while ((n = read(fd, figures + size, sizeof(figures) - 1 - size)) > 0)
+	while ((n = read(fd, figures + size, FIGURES_SIZE - 1 - size)) > 0)
 		size += n;
 	if (n < 0)
 		fail("reading %s: %s", FIGURES, strerror(errno));
 	close(fd);
-	if (size == sizeof(figures) - 1)
+	if (size == FIGURES_SIZE - 1)
 		fail("%s is too long", FIGURES);
 	figures[size] = 0;
 }
@@ -104,7 +121,7 @@ bool in_range(pid_t tid, char *start)
 	return false;
 }
 
-static char said[1 << 18];	/* since log_begin() */
+static char *said;	/* since log_begin() */
 static size_t length;
 static int kmsg = -1;
 
@@ -115,6 +132,7 @@ void log_begin(void)
 		must(kmsg);
 	}
 	must(lseek(kmsg, 0, SEEK_END));
+	said = room_for(said, LOG_SIZE);
 	length = 0;
 	said[0] = 0;
 }
@@ -133,7 +151,7 @@ static void read_log(void)
 			return;
 		if (n < 0)
 			fail("reading /dev/kmsg: %s", strerror(errno));
-		if (length + n >= sizeof(said))
+		if (length + n >= LOG_SIZE)
 			fail("the kernel says too much");
 		memcpy(said + length, record, n);
 		length += n;
