@@ -139,7 +139,8 @@ void log_begin(void)
 
 static void read_log(void)
 {
-	char record[8192];
+	/* A stack that grows needs mmap_lock, which a range may hold. */
+	static char record[8192];
 	ssize_t n;
 
 	for (;;) {
