@@ -583,7 +583,7 @@ static struct kunit_case mmu_notifier_debug_cases[] = {
 	KUNIT_CASE(used_again),
 	KUNIT_CASE(end_without_start),
 	KUNIT_CASE(no_end),
-	KUNIT_CASE(end_in_atomic_context),
+	KUNIT_CASE_SLOW(end_in_atomic_context),
 	KUNIT_CASE(no_end_and_mm_freed),
 	KUNIT_CASE(many_ranges),
 	KUNIT_CASE(sleeping_callback),

@@ -4,8 +4,8 @@
  */
 #include "observe.h"
 
-#define FIGURES_SIZE	(1 << 20)
-#define LOG_SIZE	(1 << 18)
+#define FIGURES_SIZE	(1024 * 1024)
+#define LOG_SIZE	(256 * 1024)
 
 /*
  * Not in the program: all of that is loaded into the guest, which is small.  What
