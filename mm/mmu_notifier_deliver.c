@@ -174,11 +174,8 @@ void __mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
 
 /* --- accessed bits -------------------------------------------------------- */
 
-typedef int (*clear_young_t)(struct mmu_notifier *sub, struct mm_struct *mm,
-			     unsigned long start, unsigned long end);
-
 static __always_inline int
-call_clear_young(struct mmu_notifier *sub, clear_young_t callback,
+call_clear_young(struct mmu_notifier *sub, mmu_notifier_clear_young_t callback,
 		 struct mm_struct *mm, unsigned long start, unsigned long end)
 {
 	if (!mmu_notifier_should_call(sub, callback))
@@ -199,50 +196,42 @@ static int call_test_young(struct mmu_notifier *sub, struct mm_struct *mm,
 	return sub->ops->test_young(sub, mm, address);
 }
 
-int __mmu_notifier_clear_flush_young(struct mm_struct *mm, unsigned long start,
-				     unsigned long end)
+/* Inlined into its callers, for which @which is constant */
+static __always_inline int clear_young(struct mm_struct *mm,
+				       enum mmu_notifier_young which,
+				       unsigned long start, unsigned long end)
 {
+	const bool flush = which == MMU_NOTIFIER_CLEAR_FLUSH_YOUNG;
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
 	int idx, young = 0;
 
-	if (!wants(subs, WANTS_FLUSH_YOUNG))
+	if (!wants(subs, flush ? WANTS_FLUSH_YOUNG : WANTS_YOUNG))
 		return 0;
 
 	idx = srcu_read_lock(&subs->srcu);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
 				  mmu_notifier_may_walk(subs))
-		young |= call_clear_young(sub, sub->ops->clear_flush_young, mm,
-					  start, end);
+		young |= call_clear_young(sub, flush ?
+					  sub->ops->clear_flush_young :
+					  sub->ops->clear_young, mm, start, end);
 	srcu_read_unlock(&subs->srcu, idx);
 
 	mmu_notifier_count_young(subs);
-	trace_mmu_notifier_young(mm, MMU_NOTIFIER_CLEAR_FLUSH_YOUNG, start, end,
-				 young);
+	trace_mmu_notifier_young(mm, which, start, end, young);
 	return young;
+}
+
+int __mmu_notifier_clear_flush_young(struct mm_struct *mm, unsigned long start,
+				     unsigned long end)
+{
+	return clear_young(mm, MMU_NOTIFIER_CLEAR_FLUSH_YOUNG, start, end);
 }
 
 int __mmu_notifier_clear_young(struct mm_struct *mm, unsigned long start,
 			       unsigned long end)
 {
-	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
-	struct mmu_notifier *sub;
-	int idx, young = 0;
-
-	if (!wants(subs, WANTS_YOUNG))
-		return 0;
-
-	idx = srcu_read_lock(&subs->srcu);
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
-				  mmu_notifier_may_walk(subs))
-		young |= call_clear_young(sub, sub->ops->clear_young, mm,
-					  start, end);
-	srcu_read_unlock(&subs->srcu, idx);
-
-	mmu_notifier_count_young(subs);
-	trace_mmu_notifier_young(mm, MMU_NOTIFIER_CLEAR_YOUNG, start, end,
-				 young);
-	return young;
+	return clear_young(mm, MMU_NOTIFIER_CLEAR_YOUNG, start, end);
 }
 
 int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address)

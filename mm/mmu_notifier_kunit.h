@@ -99,6 +99,7 @@ struct mn_listener *mn_listener_alloc(struct kunit *test);
 struct mn_listener *mn_listener_new(struct kunit *test, struct mm_struct *mm);
 struct mn_listener *mn_interval_new(struct kunit *test, struct mm_struct *mm);
 int mn_interval_insert(struct mn_listener *listener, struct mm_struct *mm);
+void mn_sleep_inside(struct mn_listener *listener);
 
 void mn_range_init(struct mmu_notifier_range *range, struct mm_struct *mm);
 void mn_range_init_at(struct mmu_notifier_range *range, struct mm_struct *mm,

@@ -393,6 +393,12 @@ int mn_interval_insert(struct mn_listener *listener, struct mm_struct *mm)
 					    PAGE_SIZE, &mn_interval_ops);
 }
 
+/* For in_callback(): for longer than a tick, as one may be about to end */
+void mn_sleep_inside(struct mn_listener *listener)
+{
+	schedule_timeout_uninterruptible(2);
+}
+
 /* Inserted for page 0; the test removes it */
 struct mn_listener *mn_interval_new(struct kunit *test, struct mm_struct *mm)
 {

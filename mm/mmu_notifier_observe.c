@@ -76,10 +76,7 @@ void mmu_notifier_observe_end(struct mmu_notifier *sub,
 }
 
 int mmu_notifier_observe_clear_young(struct mmu_notifier *sub,
-				     int (*callback)(struct mmu_notifier *sub,
-						     struct mm_struct *mm,
-						     unsigned long start,
-						     unsigned long end),
+				     mmu_notifier_clear_young_t callback,
 				     struct mm_struct *mm, unsigned long start,
 				     unsigned long end)
 {

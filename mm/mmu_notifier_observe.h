@@ -58,15 +58,18 @@ static inline bool mmu_interval_observed(void)
 	       tracepoint_enabled(mmu_notifier_release);
 }
 
+/* clear_flush_young() or clear_young() */
+typedef int (*mmu_notifier_clear_young_t)(struct mmu_notifier *sub,
+					  struct mm_struct *mm,
+					  unsigned long start,
+					  unsigned long end);
+
 int mmu_notifier_observe_start(struct mmu_notifier *sub,
 			       const struct mmu_notifier_range *range);
 void mmu_notifier_observe_end(struct mmu_notifier *sub,
 			      const struct mmu_notifier_range *range);
 int mmu_notifier_observe_clear_young(struct mmu_notifier *sub,
-				     int (*callback)(struct mmu_notifier *sub,
-						     struct mm_struct *mm,
-						     unsigned long start,
-						     unsigned long end),
+				     mmu_notifier_clear_young_t callback,
 				     struct mm_struct *mm, unsigned long start,
 				     unsigned long end);
 int mmu_notifier_observe_test_young(struct mmu_notifier *sub,

@@ -248,11 +248,6 @@ static void exit_is_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count(block, "\n  range "), 0);
 }
 
-static void sleep_two_ticks(struct mn_listener *listener)
-{
-	schedule_timeout_uninterruptible(2);
-}
-
 static void longest_callback(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
@@ -264,7 +259,7 @@ static void longest_callback(struct kunit *test)
 	char *line;
 	int fields;
 
-	slow->in_callback = sleep_two_ticks;
+	slow->in_callback = mn_sleep_inside;
 	mn_invalidate(mm);
 	slow->in_callback = NULL;
 	mn_invalidate(mm);
@@ -321,6 +316,33 @@ static void in_progress(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count(block, "\n  call "), 0);
 }
 
+/* Each of a page.  lockdep can't track so many held locks. */
+static struct mmu_notifier_range *
+start_ranges(struct kunit *test, struct mm_struct *mm, unsigned int nr)
+{
+	struct mmu_notifier_range *ranges =
+		mn_test_alloc(test, nr * sizeof(*ranges));
+	unsigned int i;
+
+	lockdep_off();
+	for (i = 0; i < nr; i++) {
+		mn_range_init_at(&ranges[i], mm, i, 1);
+		mmu_notifier_invalidate_range_start(&ranges[i]);
+	}
+	lockdep_on();
+	return ranges;
+}
+
+static void end_ranges(struct mmu_notifier_range *ranges, unsigned int nr)
+{
+	unsigned int i;
+
+	lockdep_off();
+	for (i = 0; i < nr; i++)
+		mmu_notifier_invalidate_range_end(&ranges[i]);
+	lockdep_on();
+}
+
 /* Between start and end, with a subscription or not at either */
 static void ranges_come_and_go(struct kunit *test)
 {
@@ -328,7 +350,6 @@ static void ranges_come_and_go(struct kunit *test)
 	struct mmu_notifier_range *ranges, before;
 	struct mn_sub *sub, *other_sub;
 	const unsigned int nr = 40;
-	unsigned int i;
 
 	mn_range_init(&before, mm);
 	mmu_notifier_invalidate_range_start(&before);
@@ -336,14 +357,7 @@ static void ranges_come_and_go(struct kunit *test)
 	mmu_notifier_invalidate_range_end(&before);
 	KUNIT_EXPECT_EQ(test, count(last_block(test), "\n  range "), 0);
 
-	ranges = mn_test_alloc(test, nr * sizeof(*ranges));
-	/* lockdep can't track so many held locks. */
-	lockdep_off();
-	for (i = 0; i < nr; i++) {
-		mn_range_init_at(&ranges[i], mm, i, 1);
-		mmu_notifier_invalidate_range_start(&ranges[i]);
-	}
-	lockdep_on();
+	ranges = start_ranges(test, mm, nr);
 	KUNIT_EXPECT_EQ(test, count(last_block(test), "\n  range "), nr);
 
 	/* the file, not the other mm, has them */
@@ -354,10 +368,7 @@ static void ranges_come_and_go(struct kunit *test)
 	mn_sub_unregister(test, sub);
 	mn_sub_unregister(test, other_sub);
 	static_key_deferred_flush(&mmu_notifier_key);
-	lockdep_off();
-	for (i = 0; i < nr; i++)
-		mmu_notifier_invalidate_range_end(&ranges[i]);
-	lockdep_on();
+	end_ranges(ranges, nr);
 	KUNIT_EXPECT_EQ(test, count(mms_text(test), "\n  range "), 0);
 }
 
@@ -572,6 +583,17 @@ static void expect_call(struct kunit *test, struct mn_thread *thread,
 		    callback, thread->task->tgid, thread->task->pid);
 }
 
+/* @waiter waits for @what: for the range that @thread is in, and its @callback */
+static void expect_stuck(struct kunit *test, struct mn_thread *waiter,
+			 const char *what, struct mn_thread *thread,
+			 const void *callback)
+{
+	expect_waiter(test, waiter, what);
+	expect_mm(test);
+	expect_range(test, thread);
+	expect_call(test, thread, callback);
+}
+
 /* The wait goes on, and is not reported again; then it ends. */
 static void finish(struct kunit *test, struct mn_gate *gate,
 		   struct mn_thread *waiter, struct mn_thread *thread)
@@ -613,10 +635,8 @@ static void stuck_registration(struct kunit *test)
 	thread = run_callback(test, sub, mn_invalidate_thread);
 	job = mn_register_job(test, second, mm);
 	waiter = mn_thread_run(test, mn_register_thread, job);
-	expect_waiter(test, waiter, "the locks for a registration");
-	expect_mm(test);
-	expect_range(test, thread);
-	expect_call(test, thread, mn_pages_ops.invalidate_range_start);
+	expect_stuck(test, waiter, "the locks for a registration", thread,
+		     mn_pages_ops.invalidate_range_start);
 	finish(test, sub->start_gate, waiter, thread);
 	KUNIT_EXPECT_EQ(test, job->ret, 0);
 	if (!job->ret)
@@ -635,10 +655,8 @@ static void stuck_unregister(struct kunit *test)
 	thread = run_callback(test, sub, mn_invalidate_thread);
 	waiter = mn_thread_run(test, mn_unregister_thread,
 			       mn_unregister_job(test, second));
-	expect_waiter(test, waiter, "callbacks to return");
-	expect_mm(test);
-	expect_range(test, thread);
-	expect_call(test, thread, mn_pages_ops.invalidate_range_start);
+	expect_stuck(test, waiter, "callbacks to return", thread,
+		     mn_pages_ops.invalidate_range_start);
 	finish(test, sub->start_gate, waiter, thread);
 }
 
@@ -710,10 +728,8 @@ static void stuck_reader(struct kunit *test)
 	mn_test_defer(test, mn_monitor_cleanup, read);
 	waiter = mn_thread_run(test, mn_reader_thread,
 			       mn_reader_new(test, read));
-	expect_waiter(test, waiter, "ranges to end, to look up pages");
-	expect_mm(test);
-	expect_range(test, thread);
-	expect_call(test, thread, mn_monitor_ops.invalidate);
+	expect_stuck(test, waiter, "ranges to end, to look up pages", thread,
+		     mn_monitor_ops.invalidate);
 	finish(test, slow->gate, waiter, thread);
 }
 
@@ -730,10 +746,8 @@ static void stuck_remove(struct kunit *test)
 	replace_reports(test, &soon);
 	thread = run_interval(test, slow);
 	waiter = mn_thread_run(test, mn_remove_thread, remover);
-	expect_waiter(test, waiter, "ranges to end, to remove an interval");
-	expect_mm(test);
-	expect_range(test, thread);
-	expect_call(test, thread, mn_monitor_ops.invalidate);
+	expect_stuck(test, waiter, "ranges to end, to remove an interval", thread,
+		     mn_monitor_ops.invalidate);
 	finish(test, slow->gate, waiter, thread);
 }
 
@@ -770,25 +784,15 @@ static void many_ranges(struct kunit *test)
 	struct mmu_notifier_range *ranges;
 	const unsigned int nr = 20;
 	struct mmu_notifier_wait wait;
-	unsigned int i;
 
-	ranges = mn_test_alloc(test, nr * sizeof(*ranges));
 	mn_sub_new(test, mm, &mn_no_ops);
-	lockdep_off();
-	for (i = 0; i < nr; i++) {
-		mn_range_init_at(&ranges[i], mm, i, 1);
-		mmu_notifier_invalidate_range_start(&ranges[i]);
-	}
-	lockdep_on();
+	ranges = start_ranges(test, mm, nr);
 	replace_reports(test, &soon);
 	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_MEMSLOTS);
 	expect_said(test, "  there are 4 more\n");
 	mmu_notifier_wait_end(&wait);
 	KUNIT_EXPECT_EQ(test, count(reported.text, "is in progress"), 16);
-	lockdep_off();
-	for (i = 0; i < nr; i++)
-		mmu_notifier_invalidate_range_end(&ranges[i]);
-	lockdep_on();
+	end_ranges(ranges, nr);
 }
 
 static void never_stuck(struct kunit *test)

@@ -215,8 +215,9 @@ static void report_retries(unsigned int nr, unsigned long since,
  * @who: for whom, as a symbol: a callback of the subscriber, for example
  * @address: what it looks up
  *
- * mmu_notifier_retry_done() must follow when it has got through.  If that takes
- * longer than the parameter mmu_notifier.stuck_seconds it is reported, once.
+ * mmu_notifier_retry_done() must follow when it has got through, unless @retry is
+ * not used again.  If that takes longer than the parameter
+ * mmu_notifier.stuck_seconds it is reported, once.
  *
  * Context: any but NMI.  The caller keeps @mm from being freed.
  */

@@ -379,11 +379,6 @@ static void trace_invalidate(struct kunit *test)
 			mon->seq, false });
 }
 
-static void sleep_two_ticks(struct mn_listener *listener)
-{
-	schedule_timeout_uninterruptible(2);
-}
-
 /* A duration is not less than it can have been. */
 static void trace_duration(struct kunit *test)
 {
@@ -392,8 +387,8 @@ static void trace_duration(struct kunit *test)
 	struct mn_listener *interval = mn_interval_new(test, mm);
 	const u64 tick = jiffies_to_nsecs(1);
 
-	listener->in_callback = sleep_two_ticks;
-	interval->in_callback = sleep_two_ticks;
+	listener->in_callback = mn_sleep_inside;
+	interval->in_callback = mn_sleep_inside;
 	mn_invalidate(mm);
 	KUNIT_ASSERT_EQ(test, traced.nr, 4);
 	KUNIT_EXPECT_EQ(test, traced.entries[0].point, CALLBACK);

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../guest/long_mode.h"
 #include "bench.h"
 
 /* Guest-physical addresses, in a memslot of the guest's own */
@@ -91,24 +92,11 @@ static void build_guest(char *own)
 
 static void set_registers(struct vm *vm)
 {
-	struct kvm_segment code = {
-		.limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1,
-		.l = 1, .g = 1,
-	};
-	struct kvm_segment data = {
-		.limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1,
-		.db = 1, .g = 1,
-	};
 	struct kvm_sregs sregs;
 
 	if (ioctl(vm->vcpu, KVM_GET_SREGS, &sregs))
 		err(1, "KVM_GET_SREGS");
-	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
-	sregs.cr0 = 0x80010033;		/* PG, WP, NE, ET, MP, PE */
-	sregs.cr3 = PML4;
-	sregs.cr4 = 0x20;		/* PAE */
-	sregs.efer = 0x500;		/* LMA, LME */
+	set_long_mode(&sregs, PML4);
 	if (ioctl(vm->vcpu, KVM_SET_SREGS, &sregs))
 		err(1, "KVM_SET_SREGS");
 }

@@ -34,6 +34,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "long_mode.h"
 #include "work.h"
 
 #define MIB			(1ul << 20)
@@ -222,14 +223,6 @@ static void build_descriptors(void)
 
 static void set_registers(struct vcpu *vcpu)
 {
-	struct kvm_segment code = {
-		.limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1,
-		.l = 1, .g = 1,
-	};
-	struct kvm_segment data = {
-		.limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1,
-		.db = 1, .g = 1,
-	};
 	struct kvm_regs regs = {
 		.rip = GUEST_ENTRY,
 		.rsp = GUEST_STACKS + (vcpu->index + 1) * GUEST_PAGE_SIZE - 8,
@@ -240,16 +233,11 @@ static void set_registers(struct vcpu *vcpu)
 
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs))
 		err(2, "KVM_GET_SREGS");
-	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
+	set_long_mode(&sregs, GUEST_PML4);
 	sregs.gdt.base = GUEST_GDT;
 	sregs.gdt.limit = 3 * 8 - 1;
 	sregs.idt.base = GUEST_IDT;
 	sregs.idt.limit = GUEST_VECTORS * 16 - 1;
-	sregs.cr3 = GUEST_PML4;
-	sregs.cr4 = 1 << 5;			/* PAE */
-	sregs.cr0 = 1u << 31 | 1 << 16 | 1;	/* PG, WP, PE */
-	sregs.efer = 1 << 10 | 1 << 8;		/* LMA, LME */
 	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs))
 		err(2, "KVM_SET_SREGS");
 	if (ioctl(vcpu->fd, KVM_SET_REGS, &regs))
