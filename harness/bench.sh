@@ -86,20 +86,6 @@ measure() {
 	done
 }
 
-measure_all() {
-	local kernel pid pids=()
-	for kernel in $kernels; do
-		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
-			sleep 0.2
-		done
-		measure "$kernel" &
-		pids+=($!)
-	done
-	for pid in "${pids[@]}"; do
-		wait "$pid" || exit 1
-	done
-}
-
 tabulate() {
 	awk -f "$src/table.awk" table="$out/table.txt" csv="$out/results.csv" \
 		worse="$out/worse" what=rows "$src/rows" \
@@ -118,7 +104,9 @@ plot() {
 
 "$top/harness/setup.sh" bench
 build_all
-measure_all
+# shellcheck disable=SC2086	# a word for each kernel
+in_parallel measure $kernels
+[ "$failures" -eq 0 ] || exit 1
 step "bench: table" bench-table.log tabulate
 cat "$out/table.txt"
 step "bench: plots" bench-plots.log plot

@@ -114,20 +114,17 @@ for name in "${names[@]}"; do
 	break
 done
 mkdir -p "$passed"
-failed=0 pids=()
+alone=() others=()
 for name in "${names[@]}"; do
-	[[ " $compiling_checks " != *" $name "* ]] || continue
-	while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
-		sleep 0.2
-	done
-	check "$name" &
-	pids+=($!)
+	if [[ " $compiling_checks " == *" $name "* ]]; then
+		alone+=("$name")
+	else
+		others+=("$name")
+	fi
 done
-for pid in "${pids[@]}"; do
-	wait "$pid" || failed=1
+in_parallel check "${others[@]}"
+failed=$failures
+for name in "${alone[@]}"; do
+	check "$name" || failed=$((failed + 1))
 done
-for name in "${names[@]}"; do
-	[[ " $compiling_checks " == *" $name "* ]] || continue
-	check "$name" || failed=1
-done
-exit $failed
+[ "$failed" -eq 0 ]

@@ -241,3 +241,23 @@ step() {
 	fi
 	say "$name: done in $((SECONDS - begin))s"
 }
+
+# in_parallel COMMAND NAME...: calls "COMMAND NAME" for each, as many at a time as
+# there may be jobs, and leaves in $failures how many of them failed.  One that
+# succeeds leaves a mark: bash forgets the status of a process when the kernel gives
+# its number to another, which in a long run happens.  (It doesn't return a status,
+# since errors in a function whose status is asked for don't end it.)
+in_parallel() {
+	local command=$1 name marks
+	shift
+	marks=$(mktemp)
+	for name; do
+		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
+			sleep 0.2
+		done
+		{ "$command" "$name"; echo "$name" >>"$marks"; } &
+	done
+	wait
+	failures=$(($# - $(wc -l <"$marks")))
+	rm -f "$marks"
+}

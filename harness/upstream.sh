@@ -113,15 +113,10 @@ run() {
 
 # both PHASE PARAMETER...: the two kernels side by side
 both() {
-	local kernel pid pids=()
-	for kernel in pristine series; do
-		run "$kernel" "$@" &
-		pids+=($!)
-		[ "$jobs" -gt 1 ] || wait $! || exit 1
-	done
-	for pid in "${pids[@]}"; do
-		wait "$pid" || exit 1
-	done
+	local parameters=("$@")
+	run_one() { run "$1" "${parameters[@]}"; }
+	in_parallel run_one pristine series
+	[ "$failures" -eq 0 ] || exit 1
 }
 
 # records KERNEL PHASE: what upstream.awk reads, a line for each result, and for
