@@ -33,12 +33,20 @@
  * number can't be taken for the current one while nothing is in progress, not
  * even after ->seq has wrapped.
  *
+ * A subscriber may drop its translations in two passes.  All that a range hits have
+ * returned from ->invalidate_start(), which stores the number as ->invalidate()
+ * does, before the first ->invalidate_finish() is called; and all have finished
+ * before the start of the range returns or, if it fails, before the range is counted
+ * out.  So the tree stays frozen, and a removal waits, from the first pass until
+ * after the second.
+ *
  * All of this is under mmu_notifier_subscriptions::lock, except that the tree may be
  * read without it between a start that hit and its end.  Callbacks take the
  * subscriber's own lock, and run without this one.
  */
 #include <linux/export.h>
 #include <linux/interval_tree.h>
+#include <linux/llist.h>
 #include <linux/overflow.h>
 #include <linux/sched/mm.h>
 
@@ -191,11 +199,74 @@ static void thaw(struct mmu_notifier_intervals *intervals)
 
 static bool call_invalidate(struct mmu_interval_notifier *sub,
 			    const struct mmu_notifier_range *range,
-			    unsigned long cur_seq)
+			    unsigned long cur_seq,
+			    struct mmu_interval_notifier_finish **finish)
 {
 	if (mmu_interval_observed())
-		return mmu_notifier_observe_invalidate(sub, range, cur_seq);
-	return sub->ops->invalidate(sub, range, cur_seq);
+		return mmu_notifier_observe_invalidate(sub, range, cur_seq,
+						       finish);
+	return mmu_interval_invalidate(sub, range, cur_seq, finish);
+}
+
+/*
+ * start_one - notify a subscription that a range hits
+ * @sub: the subscription
+ * @range: the range
+ * @cur_seq: the number to store
+ * @begun: what is to be finished, last one first
+ *
+ * Return: false if the range can't go on.
+ */
+static bool start_one(struct mmu_interval_notifier *sub,
+		      const struct mmu_notifier_range *range,
+		      unsigned long cur_seq, struct llist_head *begun)
+{
+	const void *callback = mmu_interval_callback(sub->ops);
+	struct mmu_interval_notifier_finish *finish = NULL;
+	unsigned long switches;
+	bool done;
+
+	if (!mmu_notifier_debug_may_call(&sub->subscribed, callback))
+		return true;
+
+	switches = mmu_notifier_call_begin(range);
+	done = call_invalidate(sub, range, cur_seq, &finish);
+	mmu_notifier_call_end(range, switches, callback);
+
+	/* In a range that may block the page tables change regardless. */
+	if (!done && !WARN_ON_ONCE(mmu_notifier_range_blockable(range)))
+		return false;
+
+	if (finish) {
+		finish->notifier = sub;
+		__llist_add(&finish->link, begun);
+	}
+	return true;
+}
+
+static void call_finish(struct mmu_interval_notifier_finish *finish,
+			const struct mmu_notifier_range *range)
+{
+	/* The callback may free @finish. */
+	const struct mmu_interval_notifier_ops *ops = finish->notifier->ops;
+	unsigned long switches = mmu_notifier_call_begin(range);
+
+	if (mmu_notifier_observed())
+		mmu_notifier_observe_invalidate_finish(finish, range);
+	else
+		ops->invalidate_finish(finish);
+	mmu_notifier_call_end(range, switches, ops->invalidate_finish);
+}
+
+static void finish_all(struct llist_head *begun,
+		       const struct mmu_notifier_range *range)
+{
+	struct mmu_interval_notifier_finish *finish, *next;
+	struct llist_node *first;
+
+	first = llist_reverse_order(__llist_del_all(begun));
+	llist_for_each_entry_safe(finish, next, first, link)
+		call_finish(finish, range);
 }
 
 /**
@@ -209,27 +280,18 @@ static bool call_invalidate(struct mmu_interval_notifier *sub,
 int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 			struct mmu_notifier_range *range)
 {
-	bool blockable = mmu_notifier_range_blockable(range);
 	struct interval_tree_node *node;
-	struct mmu_interval_notifier *sub;
-	unsigned long cur_seq, switches;
+	unsigned long cur_seq;
+	LLIST_HEAD(begun);
 	bool done = true;
 
-	for (node = count_range(subs, range, &cur_seq); node;
+	for (node = count_range(subs, range, &cur_seq); node && done;
 	     node = interval_tree_iter_next(node, range->start,
-					    range->end - 1)) {
-		sub = to_interval_sub(node);
-		if (!mmu_notifier_debug_may_call(&sub->subscribed,
-						 sub->ops->invalidate))
-			continue;
-		switches = mmu_notifier_call_begin(range);
-		done = call_invalidate(sub, range, cur_seq) ||
-		       WARN_ON_ONCE(blockable);
-		mmu_notifier_call_end(range, switches, sub->ops->invalidate);
-		if (!done)
-			break;
-	}
+					    range->end - 1))
+		done = start_one(to_interval_sub(node), range, cur_seq, &begun);
 
+	if (!llist_empty(&begun))
+		finish_all(&begun, range);
 	if (done)
 		return 0;
 	mmu_intervals_end(subs, range);
@@ -443,6 +505,8 @@ static noinline int insert_interval(struct mmu_interval_notifier *sub,
 		return -EOVERFLOW;
 	if (WARN_ON_ONCE(atomic_read(&mm->mm_users) <= 0))
 		return -EINVAL;
+	if (WARN_ON_ONCE(ops->invalidate_start && !ops->invalidate_finish))
+		return -EINVAL;
 	if (!mmu_notifier_debug_may_begin(&sub->subscribed, ops))
 		return -EBUSY;
 	if (mmu_notifier_debug_inside(mm))
@@ -464,21 +528,22 @@ static noinline int insert_interval(struct mmu_interval_notifier *sub,
  * @mm: current->mm, or an mm that the caller has pinned with mmget()
  * @start: first address
  * @length: in bytes
- * @ops: the callback
+ * @ops: the callbacks
  *
- * From here on @ops->invalidate() is called for every invalidation that
- * intersects the range, except for those already in progress, for which
- * mmu_interval_read_begin() waits.  Pins @mm with mmgrab() until
- * mmu_interval_notifier_remove(), which must follow.
+ * From here on @ops->invalidate_start() or, if there is none, @ops->invalidate() is
+ * called for every invalidation that intersects the range, except for those already
+ * in progress, for which mmu_interval_read_begin() waits.  Pins @mm with mmgrab()
+ * until mmu_interval_notifier_remove(), which must follow.
  *
  * Context: may sleep.  If @mm has no other interval subscription, takes
  * cpu_hotplug_lock, then mmap_lock for writing, the VMA locks and all reverse map
  * locks of the mm.
  *
  * Return: 0; -EOVERFLOW if @length is 0 or too large, -EINTR if a signal is
- * pending, or -ENOMEM.  Then nothing has changed, in the mm or in @interval_sub.
- * With CONFIG_DEBUG_MMU_NOTIFIER also, after a report, -EBUSY if @interval_sub is
- * inserted and -EDEADLK in a callback of @mm.
+ * pending, -ENOMEM, or -EINVAL if @ops has an invalidate_start() alone.  Then nothing
+ * has changed, in the mm or in @interval_sub.  With CONFIG_DEBUG_MMU_NOTIFIER also,
+ * after a report, -EBUSY if @interval_sub is inserted and -EDEADLK in a callback of
+ * @mm.
  */
 int mmu_interval_notifier_insert(struct mmu_interval_notifier *interval_sub,
 				 struct mm_struct *mm, unsigned long start,
@@ -497,7 +562,7 @@ EXPORT_SYMBOL_GPL(mmu_interval_notifier_insert);
  * @mm: current->mm, or an mm that the caller has pinned with mmget()
  * @start: first address
  * @length: in bytes
- * @ops: the callback
+ * @ops: the callbacks
  *
  * See mmu_interval_notifier_insert().
  *
@@ -616,7 +681,7 @@ void mmu_interval_retried(struct mmu_interval_notifier *interval_sub)
 {
 	if (mmu_is_subscribed(&interval_sub->subscribed))
 		mmu_notifier_retried(&interval_sub->retry, interval_sub->mm,
-				     interval_sub->ops->invalidate,
+				     mmu_interval_callback(interval_sub->ops),
 				     interval_sub->interval_tree.start);
 }
 EXPORT_SYMBOL_GPL(mmu_interval_retried);

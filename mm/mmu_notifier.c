@@ -108,7 +108,8 @@ static unsigned int wanted_by(const struct mmu_notifier_ops *ops)
 	       (ops->clear_flush_young ? WANTS_FLUSH_YOUNG : 0) |
 	       (ops->clear_young ? WANTS_YOUNG : 0) |
 	       (ops->test_young ? WANTS_TEST_YOUNG : 0) |
-	       (ops->arch_invalidate_secondary_tlbs ? WANTS_TLB : 0);
+	       (ops->arch_invalidate_secondary_tlbs ? WANTS_TLB : 0) |
+	       (ops->invalidate_range_start_finish ? WANTS_FINISH : 0);
 }
 
 /* --- the static key ------------------------------------------------------- */
@@ -400,6 +401,19 @@ static void unlink_notifier(struct mmu_notifier_subscriptions *subs,
 	mmu_notifier_disarm_if_unused(subs);
 }
 
+/*
+ * A TLB that shares the CPU's page tables is flushed where they change.  And only a
+ * start leaves something to be finished.
+ */
+static bool make_sense(const struct mmu_notifier_ops *ops)
+{
+	if (ops->arch_invalidate_secondary_tlbs &&
+	    (ops->invalidate_range_start || ops->invalidate_range_end))
+		return false;
+	return ops->invalidate_range_start ||
+	       !ops->invalidate_range_start_finish;
+}
+
 /* Not inlined, so that all callers share the WARN_ON_ONCE(). */
 static noinline int register_notifier(struct mmu_notifier *sub,
 				      struct mm_struct *mm,
@@ -413,9 +427,7 @@ static noinline int register_notifier(struct mmu_notifier *sub,
 	};
 	int ret;
 
-	if (WARN_ON_ONCE(ops->arch_invalidate_secondary_tlbs &&
-			 (ops->invalidate_range_start ||
-			  ops->invalidate_range_end)))
+	if (WARN_ON_ONCE(!make_sense(ops)))
 		return -EINVAL;
 
 	if (!mmu_notifier_debug_may_begin(&sub->subscribed, ops))
@@ -601,7 +613,8 @@ static void free_after_callbacks(struct mmu_notifier_subscriptions *subs,
  *
  * After the last one no new callback begins, and @ops->free_notifier() runs when
  * those that are running have returned.  @ops->release() is not called, so the
- * caller must have dropped all translations and set up none again.
+ * caller must have dropped all translations, waited for those that a start has begun
+ * to drop, and set up none again.
  *
  * A module must call mmu_notifier_synchronize() before its code goes away.
  *

@@ -13,6 +13,12 @@
  *    leave it.  So whoever is notified of the end has been of the start.
  *  - A start that fails leaves nobody notified: the end goes to exactly those whose
  *    start returned 0, and the range is not in progress any more.
+ *  - Every start returns before a finish is called, and every finish before the
+ *    page tables change or an end is called.  A subscription that left the list
+ *    after its start has no finish, and needs none: before that its release() has
+ *    returned, or its owner has put it, having dropped all translations.  Either
+ *    has waited for what earlier starts had begun, and later ones find nothing to
+ *    drop.
  */
 #include <linux/mm.h>
 #include <linux/rculist.h>
@@ -72,6 +78,39 @@ static int call_start(struct mmu_notifier *sub,
 	return blockable ? 0 : ret;
 }
 
+static void call_finish(struct mmu_notifier *sub,
+			const struct mmu_notifier_range *range)
+{
+	unsigned long switches;
+
+	if (!mmu_notifier_should_call(sub,
+				      sub->ops->invalidate_range_start_finish))
+		return;
+
+	switches = mmu_notifier_call_begin(range);
+	if (mmu_notifier_observed())
+		mmu_notifier_observe_finish(sub, range);
+	else
+		sub->ops->invalidate_range_start_finish(sub, range);
+	mmu_notifier_call_end(range, switches,
+			      sub->ops->invalidate_range_start_finish);
+}
+
+/* Serial numbers begin with 1: if none has failed, @failed_serial is 0. */
+static void finish_starts(struct mmu_notifier_subscriptions *subs,
+			  const struct mmu_notifier_range *range,
+			  unsigned long failed_serial)
+{
+	struct mmu_notifier *sub;
+
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
+				  mmu_notifier_may_walk(subs)) {
+		if (sub->serial <= failed_serial)
+			break;
+		call_finish(sub, range);
+	}
+}
+
 /*
  * The list is newest first, and nothing can join it while a range is in
  * progress.  But subscriptions may leave, including the one that failed, so the
@@ -82,6 +121,9 @@ static void unwind_starts(struct mmu_notifier_subscriptions *subs,
 			  unsigned long failed_serial)
 {
 	struct mmu_notifier *sub;
+
+	if (wants(subs, WANTS_FINISH))
+		finish_starts(subs, range, failed_serial);
 
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
 				  mmu_notifier_may_walk(subs)) {
@@ -106,6 +148,8 @@ static int list_start(struct mmu_notifier_subscriptions *subs,
 			break;
 		}
 	}
+	if (!ret && wants(subs, WANTS_FINISH))
+		finish_starts(subs, range, 0);
 	srcu_read_unlock(&subs->srcu, idx);
 
 	return ret;

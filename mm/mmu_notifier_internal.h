@@ -92,6 +92,7 @@ enum mmu_notifier_wants {
 	WANTS_YOUNG		= 1 << 3,
 	WANTS_TEST_YOUNG	= 1 << 4,
 	WANTS_TLB		= 1 << 5,
+	WANTS_FINISH		= 1 << 6,
 };
 
 /* Called under mm_take_all_locks() and mmu_notifier_subscriptions::lock. */
@@ -113,6 +114,27 @@ void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
 			   struct mm_struct *mm);
 unsigned long mmu_intervals_bounds(struct mmu_notifier_subscriptions *subs,
 				   unsigned long *first, unsigned long *last);
+
+/* What a range that hits calls first, by which the subscriber is known */
+static inline const void *
+mmu_interval_callback(const struct mmu_interval_notifier_ops *ops)
+{
+	if (ops->invalidate_start)
+		return ops->invalidate_start;
+	return ops->invalidate;
+}
+
+/* Call it.  What it leaves to be finished it stores in *@finish, which is NULL. */
+static inline bool
+mmu_interval_invalidate(struct mmu_interval_notifier *sub,
+			const struct mmu_notifier_range *range,
+			unsigned long cur_seq,
+			struct mmu_interval_notifier_finish **finish)
+{
+	if (sub->ops->invalidate_start)
+		return sub->ops->invalidate_start(sub, range, cur_seq, finish);
+	return sub->ops->invalidate(sub, range, cur_seq);
+}
 
 /* Whether the caller may walk mmu_notifier_subscriptions::list */
 static inline bool

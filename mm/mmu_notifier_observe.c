@@ -65,6 +65,16 @@ int mmu_notifier_observe_start(struct mmu_notifier *sub,
 	return ret;
 }
 
+void mmu_notifier_observe_finish(struct mmu_notifier *sub,
+				 const struct mmu_notifier_range *range)
+{
+	struct mmu_notifier_call call;
+
+	call_begin(&call, range->mm, sub->ops->invalidate_range_start_finish);
+	sub->ops->invalidate_range_start_finish(sub, range);
+	call_end(&call, range->start, range->end, 0);
+}
+
 void mmu_notifier_observe_end(struct mmu_notifier *sub,
 			      const struct mmu_notifier_range *range)
 {
@@ -124,7 +134,8 @@ void mmu_notifier_observe_release(struct mmu_notifier *sub,
 
 bool mmu_notifier_observe_invalidate(struct mmu_interval_notifier *sub,
 				     const struct mmu_notifier_range *range,
-				     unsigned long cur_seq)
+				     unsigned long cur_seq,
+				     struct mmu_interval_notifier_finish **finish)
 {
 	struct mmu_notifier_call call;
 	bool done;
@@ -133,12 +144,23 @@ bool mmu_notifier_observe_invalidate(struct mmu_interval_notifier *sub,
 	if (range->event == MMU_NOTIFY_RELEASE)
 		trace_mmu_notifier_release(range->mm, sub->ops,
 					   MMU_NOTIFIER_KIND_INTERVAL);
-	call_begin(&call, range->mm, sub->ops->invalidate);
-	done = sub->ops->invalidate(sub, range, cur_seq);
+	call_begin(&call, range->mm, mmu_interval_callback(sub->ops));
+	done = mmu_interval_invalidate(sub, range, cur_seq, finish);
 	ns = call_end(&call, range->start, range->end, done);
 	if (call.since)
 		trace_mmu_notifier_interval(sub, cur_seq, ns, done);
 	return done;
+}
+
+void mmu_notifier_observe_invalidate_finish(struct mmu_interval_notifier_finish *finish,
+					    const struct mmu_notifier_range *range)
+{
+	const struct mmu_interval_notifier_ops *ops = finish->notifier->ops;
+	struct mmu_notifier_call call;
+
+	call_begin(&call, range->mm, ops->invalidate_finish);
+	ops->invalidate_finish(finish);
+	call_end(&call, range->start, range->end, 0);
 }
 
 /* --- waits ---------------------------------------------------------------- */

@@ -66,6 +66,8 @@ typedef int (*mmu_notifier_clear_young_t)(struct mmu_notifier *sub,
 
 int mmu_notifier_observe_start(struct mmu_notifier *sub,
 			       const struct mmu_notifier_range *range);
+void mmu_notifier_observe_finish(struct mmu_notifier *sub,
+				 const struct mmu_notifier_range *range);
 void mmu_notifier_observe_end(struct mmu_notifier *sub,
 			      const struct mmu_notifier_range *range);
 int mmu_notifier_observe_clear_young(struct mmu_notifier *sub,
@@ -81,7 +83,10 @@ void mmu_notifier_observe_release(struct mmu_notifier *sub,
 				  struct mm_struct *mm);
 bool mmu_notifier_observe_invalidate(struct mmu_interval_notifier *sub,
 				     const struct mmu_notifier_range *range,
-				     unsigned long cur_seq);
+				     unsigned long cur_seq,
+				     struct mmu_interval_notifier_finish **finish);
+void mmu_notifier_observe_invalidate_finish(struct mmu_interval_notifier_finish *finish,
+					    const struct mmu_notifier_range *range);
 
 /* --- records -------------------------------------------------------------- */
 

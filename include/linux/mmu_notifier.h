@@ -26,6 +26,7 @@
 #include <linux/interval_tree.h>
 #include <linux/jump_label_ratelimit.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/lockdep.h>
 #include <linux/mm_types.h>
 #include <linux/mmap_lock.h>
@@ -35,6 +36,7 @@
 #include <linux/srcu.h>
 
 struct mmu_interval_notifier;
+struct mmu_interval_notifier_finish;
 struct mmu_notifier;
 struct mmu_notifier_range;
 struct mmu_notifier_subscriptions;
@@ -173,6 +175,31 @@ struct mmu_notifier_ops {
 				      const struct mmu_notifier_range *range);
 
 	/**
+	 * @invalidate_range_start_finish: wait for what
+	 * @invalidate_range_start has begun.
+	 *
+	 * With it the start need only begin to drop the translations, and what
+	 * must hold when the start returns must hold when this does.  It is
+	 * called when the starts of all subscribers to the mm have returned,
+	 * with the same range and before the page tables change, so that what
+	 * they wait for overlaps.  No translation may be set up in between, and
+	 * no lock may be held from the one to the other.
+	 *
+	 * If a later subscriber's start returns -EAGAIN, this is called all the
+	 * same, and @invalidate_range_end after it: what is called is always
+	 * start, finish, end.  A subscriber that returned -EAGAIN itself gets
+	 * neither.  Several ranges may be between start and finish at a time.
+	 * May sleep if the start may.
+	 *
+	 * It is not called if the subscription has ended since the start.  So
+	 * @release must also wait for what a start has begun, and so must
+	 * whoever calls the last mmu_notifier_put(), before that call.  A start
+	 * that comes later finds nothing left to drop.
+	 */
+	void (*invalidate_range_start_finish)(struct mmu_notifier *subscription,
+					      const struct mmu_notifier_range *range);
+
+	/**
 	 * @invalidate_range_end: the page tables have changed and the pages
 	 * that were unmapped may have been freed.
 	 *
@@ -240,6 +267,21 @@ struct mmu_notifier {
 };
 
 /**
+ * struct mmu_interval_notifier_finish - what a subscriber has begun and will finish
+ * @link: entry in the list of the range that it was begun for
+ * @notifier: the subscription; set by the core
+ *
+ * The subscriber allocates it, usually as part of something of its own, and hands
+ * it over in ->invalidate_start().  It is the core's until ->invalidate_finish() is
+ * called, which may free it or use it again.  Until then it must not be handed over
+ * for another range.
+ */
+struct mmu_interval_notifier_finish {
+	struct llist_node link;
+	struct mmu_interval_notifier *notifier;
+};
+
+/**
  * struct mmu_interval_notifier_ops - what a subscriber to a range implements
  * @invalidate: the page tables in @range, which intersects the subscription,
  *	are about to change.  Must take the lock under which the subscriber sets
@@ -248,18 +290,37 @@ struct mmu_notifier {
  *	mmu_interval_read_retry() says so.  Returns true; or false, with nothing
  *	done, if it would have to sleep and mmu_notifier_range_blockable() is
  *	false.
+ * @invalidate_start: if set, is called instead of @invalidate, and does the same,
+ *	except that it need only begin to drop the translations.  For the rest to
+ *	be done in @invalidate_finish, which must be set as well, it stores a
+ *	pointer to an object where its last argument points, which holds NULL on
+ *	entry.  If it still does on return, nothing is left to be done.  As several
+ *	ranges may hit a subscription at the same time, one that has a single
+ *	object, and finds it handed over already, must drop the translations at
+ *	once.  No lock may be held from here to @invalidate_finish.
+ * @invalidate_finish: wait until the translations have been dropped.  Called by the
+ *	same task, when all subscriptions that the range hits have begun, in the
+ *	order in which they have; also if one of them has returned false.  Page
+ *	tables don't change before all have finished, and a subscription is not
+ *	removed in between.  Must not sleep if the range may not block; what would
+ *	need that must not be begun.
  */
 struct mmu_interval_notifier_ops {
 	bool (*invalidate)(struct mmu_interval_notifier *interval_sub,
 			   const struct mmu_notifier_range *range,
 			   unsigned long cur_seq);
+	bool (*invalidate_start)(struct mmu_interval_notifier *interval_sub,
+				 const struct mmu_notifier_range *range,
+				 unsigned long cur_seq,
+				 struct mmu_interval_notifier_finish **finish);
+	void (*invalidate_finish)(struct mmu_interval_notifier_finish *finish);
 };
 
 /**
  * struct mmu_interval_notifier - a subscription to a range of an mm
  * @interval_tree: the range, and the place in the mm's tree; under the mm's
  *	subscription lock
- * @ops: the subscriber's callback
+ * @ops: the subscriber's callbacks
  * @mm: the mm, pinned with mmgrab() for as long as the subscription exists
  * @deferred_item: entry in the list of changes that wait for the tree to thaw
  * @invalidate_seq: sequence number of the last invalidation that hit; under
@@ -624,11 +685,11 @@ static inline void mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
 
 /**
  * mmu_interval_set_seq - record that an invalidation hit
- * @interval_sub: what ->invalidate() was given
- * @cur_seq: what ->invalidate() was given
+ * @interval_sub: what ->invalidate() or ->invalidate_start() was given
+ * @cur_seq: what ->invalidate() or ->invalidate_start() was given
  *
- * Must be the first thing that every ->invalidate() does under the lock under
- * which mmu_interval_read_retry() is called, whether or not anything is mapped.
+ * Must be the first thing that every one of these does under the lock under which
+ * mmu_interval_read_retry() is called, whether or not anything is mapped.
  * Not needed by a subscriber that never calls mmu_interval_read_begin().
  */
 static inline void
@@ -654,9 +715,10 @@ mmu_interval_retried(struct mmu_interval_notifier *interval_sub)
  *
  * If an invalidation has hit, what was looked up since must not be mapped.  If
  * none has, it may be mapped for as long as the lock is held: the next
- * invalidation waits for the lock in ->invalidate() and finds it.
+ * invalidation waits for the lock in ->invalidate() or ->invalidate_start(), and
+ * finds it.
  *
- * Context: the subscriber's lock that ->invalidate() takes is held.
+ * Context: the subscriber's lock that these take is held.
  * Return: true if the caller must start from scratch.
  */
 static inline bool

@@ -171,7 +171,7 @@ TRACE_EVENT(mmu_notifier_callback,
 		      __entry->mm, __entry->callback, __entry->start, __entry->end,
 		      __entry->duration, __entry->result));
 
-/* invalidate() of an interval subscription has returned. */
+/* invalidate() or invalidate_start() of an interval subscription has returned. */
 TRACE_EVENT(mmu_notifier_interval,
 	    TP_PROTO(const struct mmu_interval_notifier *sub, unsigned long seq,
 		     u64 duration, bool result),
