@@ -294,6 +294,48 @@ static void sleeping_interval_callback(struct kunit *test)
 	mmu_interval_notifier_remove(&listener->interval);
 }
 
+static void sleeping_finish(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_listener *listener;
+
+	skip_if_scheduler_reports(test);
+	listener = mn_listener_passes_new(test, mm);
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
+	listener->in_finish = sleep_a_while;
+	mn_invalidate(mm);
+	mn_expect_no_report(test);
+
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
+	mn_expect_culprit(test, MMU_NOTIFIER_SLEPT,
+			  mn_listener_passes_ops.invalidate_range_start_finish);
+	mmu_notifier_unregister(&listener->mn, mm);
+}
+
+static void sleeping_interval_finish(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_listener *listener;
+
+	skip_if_scheduler_reports(test);
+	listener = mn_interval_passes_new(test, mm);
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
+	listener->in_finish = sleep_a_while;
+	mn_invalidate(mm);
+	mn_expect_no_report(test);
+
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
+	mn_expect_culprit(test, MMU_NOTIFIER_SLEPT,
+			  mn_interval_passes_ops.invalidate_finish);
+
+	listener->in_finish = NULL;
+	listener->in_callback = sleep_a_while;
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
+	mn_expect_culprit(test, MMU_NOTIFIER_SLEPT,
+			  mn_interval_passes_ops.invalidate_start);
+	mmu_interval_notifier_remove(&listener->interval);
+}
+
 /* As if unregister had left it in the list */
 static void callback_after_unregister(struct kunit *test)
 {
@@ -591,6 +633,8 @@ static struct kunit_case mmu_notifier_debug_cases[] = {
 	KUNIT_CASE(many_ranges),
 	KUNIT_CASE(sleeping_callback),
 	KUNIT_CASE(sleeping_interval_callback),
+	KUNIT_CASE(sleeping_finish),
+	KUNIT_CASE(sleeping_interval_finish),
 	KUNIT_CASE(callback_after_unregister),
 	KUNIT_CASE(callback_after_remove),
 	KUNIT_CASE(unregistered_twice),

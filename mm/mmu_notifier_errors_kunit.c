@@ -523,14 +523,20 @@ static const struct mmu_notifier_ops end_and_tlbs = {
 	.free_notifier			= try_free,
 };
 
+static const struct mmu_notifier_ops finish_alone = {
+	.invalidate_range_start_finish	= try_end,
+	.alloc_notifier			= try_alloc,
+	.free_notifier			= try_free,
+};
+
 /*
- * A secondary MMU either has page tables of its own or walks those of the CPU.
- * The kernel warns about the first one that claims both.
+ * A secondary MMU either has page tables of its own or walks those of the CPU, and
+ * finishes only what it has begun.  The kernel warns about the first that does not.
  */
-static void both_kinds_refused(struct kunit *test)
+static void bad_ops_refused(struct kunit *test)
 {
 	static const struct mmu_notifier_ops * const bad[] = {
-		&start_and_tlbs, &end_and_tlbs,
+		&start_and_tlbs, &end_and_tlbs, &finish_alone,
 	};
 	struct mm_struct *mm = mm_with_vma(test);
 	struct attempt *try = attempt_alloc(test, mm);
@@ -947,7 +953,7 @@ static struct kunit_case mmu_notifier_errors_cases[] = {
 	KUNIT_CASE(no_memory),
 	KUNIT_CASE(no_memory_for_a_list_of_locks),
 	KUNIT_CASE(signal_pending_before),
-	KUNIT_CASE(both_kinds_refused),
+	KUNIT_CASE(bad_ops_refused),
 	KUNIT_CASE(exited_mm_refused),
 	KUNIT_CASE(bad_length_refused),
 	KUNIT_CASE(too_many_references),

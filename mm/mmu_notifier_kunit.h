@@ -49,11 +49,15 @@ struct mn_thread {
 struct mn_listener {
 	struct mmu_notifier mn;
 	struct mmu_interval_notifier interval;
+	struct mmu_interval_notifier_finish finish;
 
 	/* what to do when notified of a start */
 	int nonblock_ret;	/* returned if it may not block; only for @mn */
 	struct mn_gate *gate;
 	void (*in_callback)(struct mn_listener *listener);
+	/* and when called to finish it */
+	struct mn_gate *finish_gate;
+	void (*in_finish)(struct mn_listener *listener);
 	/* for in_callback() */
 	struct mn_listener *other;
 	struct mm_struct *mm;
@@ -61,13 +65,16 @@ struct mn_listener {
 
 	/* what happened */
 	unsigned int starts;
+	unsigned int finishes;
 	unsigned int ends;
 	unsigned int releases;
 };
 
 extern const struct mmu_notifier_ops mn_listener_ops;
 extern const struct mmu_notifier_ops mn_listener_start_ops;
+extern const struct mmu_notifier_ops mn_listener_passes_ops;
 extern const struct mmu_interval_notifier_ops mn_interval_ops;
+extern const struct mmu_interval_notifier_ops mn_interval_passes_ops;
 
 int mn_test_init(struct kunit *test);
 int mn_test_init_reports(struct kunit *test);
@@ -98,6 +105,10 @@ bool mn_thread_join(struct mn_thread *thread);
 struct mn_listener *mn_listener_alloc(struct kunit *test);
 struct mn_listener *mn_listener_new(struct kunit *test, struct mm_struct *mm);
 struct mn_listener *mn_interval_new(struct kunit *test, struct mm_struct *mm);
+struct mn_listener *mn_listener_passes_new(struct kunit *test,
+					   struct mm_struct *mm);
+struct mn_listener *mn_interval_passes_new(struct kunit *test,
+					   struct mm_struct *mm);
 int mn_interval_insert(struct mn_listener *listener, struct mm_struct *mm);
 void mn_sleep_inside(struct mn_listener *listener);
 

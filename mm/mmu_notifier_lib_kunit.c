@@ -355,6 +355,26 @@ const struct mmu_notifier_ops mn_listener_start_ops = {
 	.invalidate_range_start	= listener_start,
 };
 
+static void listener_finished(struct mn_listener *listener)
+{
+	listener->finishes++;
+	mn_gate_pass(listener->finish_gate);
+	if (listener->in_finish)
+		listener->in_finish(listener);
+}
+
+static void listener_start_finish(struct mmu_notifier *mn,
+				  const struct mmu_notifier_range *range)
+{
+	listener_finished(container_of(mn, struct mn_listener, mn));
+}
+
+const struct mmu_notifier_ops mn_listener_passes_ops = {
+	.invalidate_range_start		= listener_start,
+	.invalidate_range_start_finish	= listener_start_finish,
+	.invalidate_range_end		= listener_end,
+};
+
 static bool listener_invalidate(struct mmu_interval_notifier *interval,
 				const struct mmu_notifier_range *range,
 				unsigned long cur_seq)
@@ -366,6 +386,25 @@ static bool listener_invalidate(struct mmu_interval_notifier *interval,
 
 const struct mmu_interval_notifier_ops mn_interval_ops = {
 	.invalidate	= listener_invalidate,
+};
+
+static bool listener_invalidate_start(struct mmu_interval_notifier *interval,
+				      const struct mmu_notifier_range *range,
+				      unsigned long cur_seq,
+				      struct mmu_interval_notifier_finish **finish)
+{
+	*finish = &container_of(interval, struct mn_listener, interval)->finish;
+	return listener_invalidate(interval, range, cur_seq);
+}
+
+static void listener_invalidate_finish(struct mmu_interval_notifier_finish *finish)
+{
+	listener_finished(container_of(finish, struct mn_listener, finish));
+}
+
+const struct mmu_interval_notifier_ops mn_interval_passes_ops = {
+	.invalidate_start	= listener_invalidate_start,
+	.invalidate_finish	= listener_invalidate_finish,
 };
 
 /* Neither registered nor inserted */
@@ -406,6 +445,33 @@ struct mn_listener *mn_interval_new(struct kunit *test, struct mm_struct *mm)
 
 	listener->mm = mm;
 	KUNIT_ASSERT_EQ(test, mn_interval_insert(listener, mm), 0);
+	return listener;
+}
+
+/* As mn_listener_new(), with two passes */
+struct mn_listener *mn_listener_passes_new(struct kunit *test,
+					   struct mm_struct *mm)
+{
+	struct mn_listener *listener = mn_listener_alloc(test);
+
+	listener->mm = mm;
+	listener->mn.ops = &mn_listener_passes_ops;
+	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&listener->mn, mm), 0);
+	return listener;
+}
+
+/* As mn_interval_new(), with two passes */
+struct mn_listener *mn_interval_passes_new(struct kunit *test,
+					   struct mm_struct *mm)
+{
+	struct mn_listener *listener = mn_listener_alloc(test);
+
+	listener->mm = mm;
+	KUNIT_ASSERT_EQ(test,
+			mmu_interval_notifier_insert(&listener->interval, mm,
+						     mn_page(0), PAGE_SIZE,
+						     &mn_interval_passes_ops),
+			0);
 	return listener;
 }
 

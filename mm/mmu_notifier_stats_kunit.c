@@ -248,6 +248,20 @@ static void exit_is_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count(block, "\n  range "), 0);
 }
 
+/* Each pass is a callback. */
+static void passes_are_counted(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_listener *list = mn_listener_passes_new(test, mm);
+	struct mn_listener *interval = mn_interval_passes_new(test, mm);
+
+	mn_invalidate(mm);
+	KUNIT_EXPECT_NOT_NULL(test,
+			      strstr(last_block(test), "\n  callbacks 5 "));
+	mmu_notifier_unregister(&list->mn, mm);
+	mmu_interval_notifier_remove(&interval->interval);
+}
+
 static void longest_callback(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
@@ -660,6 +674,27 @@ static void stuck_unregister(struct kunit *test)
 	finish(test, sub->start_gate, waiter, thread);
 }
 
+/* In the second pass */
+static void stuck_finish(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_listener *slow = mn_listener_passes_new(test, mm);
+	struct mn_sub *goes = mn_sub_alloc(test, &mn_shared_ops);
+	struct mn_thread *thread, *waiter;
+
+	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&goes->mn, mm), 0);
+	replace_reports(test, &soon);
+	slow->finish_gate = mn_gate_alloc(test);
+	thread = mn_thread_run(test, mn_invalidate_thread, mm);
+	KUNIT_EXPECT_TRUE(test, mn_gate_reached(slow->finish_gate));
+	waiter = mn_thread_run(test, mn_unregister_thread,
+			       mn_unregister_job(test, goes));
+	expect_stuck(test, waiter, "callbacks to return", thread,
+		     mn_listener_passes_ops.invalidate_range_start_finish);
+	finish(test, slow->finish_gate, waiter, thread);
+	mmu_notifier_unregister(&slow->mn, mm);
+}
+
 static void stuck_exit(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
@@ -749,6 +784,26 @@ static void stuck_remove(struct kunit *test)
 	expect_stuck(test, waiter, "ranges to end, to remove an interval", thread,
 		     mn_monitor_ops.invalidate);
 	finish(test, slow->gate, waiter, thread);
+}
+
+static void stuck_interval_finish(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_listener *slow = mn_interval_passes_new(test, mm);
+	struct mn_remover *remover = mn_test_alloc(test, sizeof(*remover));
+	struct mn_thread *thread, *waiter;
+
+	remover->mon = mn_monitor_alloc(test);
+	KUNIT_ASSERT_EQ(test, mn_monitor_insert(remover->mon, mm, 4, 1), 0);
+	replace_reports(test, &soon);
+	slow->finish_gate = mn_gate_alloc(test);
+	thread = mn_thread_run(test, mn_invalidate_thread, mm);
+	KUNIT_EXPECT_TRUE(test, mn_gate_reached(slow->finish_gate));
+	waiter = mn_thread_run(test, mn_remove_thread, remover);
+	expect_stuck(test, waiter, "ranges to end, to remove an interval", thread,
+		     mn_interval_passes_ops.invalidate_finish);
+	finish(test, slow->finish_gate, waiter, thread);
+	mmu_interval_notifier_remove(&slow->interval);
 }
 
 /* A range that began after the wait did is not what it waits for. */
@@ -864,6 +919,7 @@ static struct kunit_case mmu_notifier_stats_cases[] = {
 	KUNIT_CASE(deferred_interval),
 	KUNIT_CASE(figures_add_up),
 	KUNIT_CASE(exit_is_counted),
+	KUNIT_CASE(passes_are_counted),
 	KUNIT_CASE(longest_callback),
 	KUNIT_CASE(in_progress),
 	KUNIT_CASE(ranges_come_and_go),
@@ -872,10 +928,12 @@ static struct kunit_case mmu_notifier_stats_cases[] = {
 	KUNIT_CASE(many_mms),
 	KUNIT_CASE(stuck_registration),
 	KUNIT_CASE(stuck_unregister),
+	KUNIT_CASE(stuck_finish),
 	KUNIT_CASE(stuck_exit),
 	KUNIT_CASE(stuck_synchronize),
 	KUNIT_CASE(stuck_reader),
 	KUNIT_CASE(stuck_remove),
+	KUNIT_CASE(stuck_interval_finish),
 	KUNIT_CASE(younger_ranges),
 	KUNIT_CASE(many_ranges),
 	KUNIT_CASE(never_stuck),

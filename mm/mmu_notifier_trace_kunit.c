@@ -379,6 +379,33 @@ static void trace_invalidate(struct kunit *test)
 			mon->seq, false });
 }
 
+static void trace_passes(struct kunit *test)
+{
+	struct mm_struct *mm = traced_mm(test, BIT(CALLBACK) | BIT(INTERVAL));
+	struct mn_listener *list = mn_listener_passes_new(test, mm);
+	struct mn_listener *interval = mn_interval_passes_new(test, mm);
+
+	mn_invalidate_at(mm, 0, 2);
+	EXPECT_TRACED(test,
+		      { CALLBACK, mn_interval_passes_ops.invalidate_start,
+			mn_page(0), mn_page(2), .result = true },
+		      { INTERVAL, &mn_interval_passes_ops, mn_page(0),
+			mn_page(1) - 1, interval->interval.invalidate_seq,
+			true },
+		      { CALLBACK, mn_interval_passes_ops.invalidate_finish,
+			mn_page(0), mn_page(2) },
+		      { CALLBACK, mn_listener_passes_ops.invalidate_range_start,
+			mn_page(0), mn_page(2) },
+		      { CALLBACK,
+			mn_listener_passes_ops.invalidate_range_start_finish,
+			mn_page(0), mn_page(2) },
+		      { CALLBACK, mn_listener_passes_ops.invalidate_range_end,
+			mn_page(0), mn_page(2) });
+
+	mmu_notifier_unregister(&list->mn, mm);
+	mmu_interval_notifier_remove(&interval->interval);
+}
+
 /* A duration is not less than it can have been. */
 static void trace_duration(struct kunit *test)
 {
@@ -499,6 +526,7 @@ static struct kunit_case mmu_notifier_trace_cases[] = {
 	KUNIT_CASE(trace_ranges),
 	KUNIT_CASE(trace_callbacks),
 	KUNIT_CASE(trace_invalidate),
+	KUNIT_CASE(trace_passes),
 	KUNIT_CASE(trace_duration),
 	KUNIT_CASE(trace_young),
 	KUNIT_CASE(trace_waits),
