@@ -514,8 +514,8 @@ static noinline int insert_interval(struct mmu_interval_notifier *sub,
 
 	mmu_notifier_lockdep_register(mmap_locked);
 	if (!attach_to_open(mm, &insertion))
-		ret = mmu_notifier_subscribe(mm, mmap_locked, attach_interval,
-					     &insertion);
+		ret = mmu_notifier_subscribe(mm, mmap_locked, false,
+					     attach_interval, &insertion);
 	if (!ret)
 		trace_mmu_notifier_register(mm, ops,
 					    MMU_NOTIFIER_KIND_INTERVAL);

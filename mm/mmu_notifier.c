@@ -2,14 +2,15 @@
 /*
  * MMU notifiers: the subscriptions of an mm, from registration to removal.
  *
- * They are in a list that delivery (mmu_notifier_deliver.c) walks under SRCU,
- * because callbacks may sleep.  Every mm has an SRCU domain of its own.
+ * They are in a list that delivery (mmu_notifier_deliver.c) walks as a reader,
+ * see mmu_notifier_readers.h, since callbacks may sleep; or under RCU, for those that
+ * may not.  Every mm has readers of its own.
  *
  * Registration takes all locks under which a range can be in progress: mmap_lock
  * for writing, every VMA lock, every reverse map lock.  So no range is in
  * progress at the moment a subscription appears, and from then on the
- * subscriber is notified of every start.  A removal takes none of them: it waits
- * for the callbacks that are running.
+ * subscriber is notified of every start in the span that it cares for.  A removal
+ * takes none of them: it waits for the callbacks that are running.
  *
  * Lock order:
  *
@@ -17,6 +18,9 @@
  *	  cpu_hotplug_lock (only tried), then the jump label locks
  *	  mm_take_all_locks(), see mm_all_locks.c
  *	    mmu_notifier_subscriptions::lock
+ *
+ * Whoever waits for readers holds the mutex for that, see mmu_notifier_readers.c,
+ * and takes nothing inside.
  *
  * What holds:
  *
@@ -27,8 +31,8 @@
  *    called once.  The subscription stays in the list until release() has
  *    returned: what it still maps is still invalidated.
  *  - exit_mmap() frees no page before every release() has returned, whoever
- *    called it: __mmu_notifier_release() waits for a grace period, and release()
- *    runs inside a read section.
+ *    called it: __mmu_notifier_release() waits for readers, and release() is called
+ *    by one.
  */
 #include <linux/cpu.h>
 #include <linux/export.h>
@@ -112,6 +116,87 @@ static unsigned int wanted_by(const struct mmu_notifier_ops *ops)
 	       (ops->invalidate_range_start_finish ? WANTS_FINISH : 0);
 }
 
+/* --- the span that subscribers care for ----------------------------------- */
+
+static bool span_is_empty(struct mmu_notifier_span span)
+{
+	return span.start >= span.end;
+}
+
+/* The smallest span that holds both */
+static struct mmu_notifier_span join_spans(struct mmu_notifier_span a,
+					   struct mmu_notifier_span b)
+{
+	if (span_is_empty(a))
+		return b;
+	if (span_is_empty(b))
+		return a;
+	return (struct mmu_notifier_span){
+		.start = min(a.start, b.start),
+		.end = max(a.end, b.end),
+	};
+}
+
+static struct mmu_notifier_span initial_span(const struct mmu_notifier_ops *ops)
+{
+	struct mmu_notifier_span span = { };
+
+	if (!ops->only_spanned && (wanted_by(ops) & WANTS_SPANNED))
+		span.end = ULONG_MAX;
+	return span;
+}
+
+/*
+ * A range may read one bound before and the other after.  That is harmless: of a
+ * span that grows, it reads the old one or more, and whoever makes it grow waits; and
+ * a span shrinks only to something that is in it.
+ */
+static void set_span(struct mmu_notifier_subscriptions *subs,
+		     struct mmu_notifier_span span)
+{
+	lockdep_assert_held(&subs->lock);
+	WRITE_ONCE(subs->span.start, span.start);
+	WRITE_ONCE(subs->span.end, span.end);
+}
+
+/**
+ * mmu_notifier_add_span - extend what a subscriber is notified of
+ * @subscription: registered, with ops->only_spanned
+ * @start: first address
+ * @end: end address, exclusive
+ *
+ * On return the subscriber is notified of all ranges that touch the addresses, and
+ * of those between this and what it added earlier, and no other range there is in
+ * progress.  There is no way back: less of an address space is rarely worth it.
+ *
+ * Context: may sleep, until the ranges in progress of which nobody was notified have
+ * ended.  The mm is in use.  The caller holds neither mmap_lock nor a lock that is
+ * acquired between the start of a range and its end.
+ */
+void mmu_notifier_add_span(struct mmu_notifier *subscription,
+			   unsigned long start, unsigned long end)
+{
+	struct mmu_notifier_subscriptions *subs =
+		subscription->mm->notifier_subscriptions;
+	struct mmu_notifier_span span = { .start = start, .end = end };
+	struct mmu_notifier_wait wait;
+
+	spin_lock(&subs->lock);
+	subscription->span = join_spans(subscription->span, span);
+	if (!hlist_unhashed(&subscription->hlist))
+		set_span(subs, join_spans(subs->span, subscription->span));
+	spin_unlock(&subs->lock);
+
+	/*
+	 * Even if the span was wide enough: whoever has made it so may still wait.
+	 * A range has seen the new span, or is waited for.
+	 */
+	mmu_notifier_wait_begin(&wait, subscription->mm, MMU_NOTIFIER_WAIT_SPAN);
+	mmu_notifier_readers_wait(subs->readers, MMU_NOTIFIER_PASSED);
+	mmu_notifier_wait_end(&wait);
+}
+EXPORT_SYMBOL_GPL(mmu_notifier_add_span);
+
 /* --- the static key ------------------------------------------------------- */
 
 /**
@@ -179,22 +264,61 @@ static void disarm(void)
 	static_branch_slow_dec_deferred(&mmu_notifier_key);
 }
 
+static bool may_disarm(struct mmu_notifier_subscriptions *subs)
+{
+	lockdep_assert_held(&subs->lock);
+	return subs->armed && hlist_empty(&subs->list) && !subs->intervals.open;
+}
+
+static void disarm_now(struct mmu_notifier_subscriptions *subs)
+{
+	subs->armed = false;
+	disarm();
+}
+
+static void disarm_work(struct work_struct *work)
+{
+	struct mmu_notifier_subscriptions *subs =
+		container_of(work, struct mmu_notifier_subscriptions, disarm_work);
+
+	unsigned long serial;
+	bool due;
+
+	spin_lock(&subs->lock);
+	due = may_disarm(subs);
+	serial = subs->serial;
+	spin_unlock(&subs->lock);
+	if (!due)
+		return;
+
+	/* With an empty list no more is passed over, see sum_up(). */
+	mmu_notifier_readers_wait(subs->readers, MMU_NOTIFIER_PASSED);
+
+	/* If a subscription has come and gone meanwhile, this work is queued again. */
+	spin_lock(&subs->lock);
+	if (may_disarm(subs) && subs->serial == serial)
+		disarm_now(subs);
+	spin_unlock(&subs->lock);
+}
+
 /**
  * mmu_notifier_disarm_if_unused - drop an mm's reference of the static key
  * @subs: the mm's subscriptions, of which one has just ended
  *
- * A counted range needs its end, so the key stays on until none is left.
+ * A range that is counted, by either kind of subscription, needs its end, so the key
+ * stays on until none is left.
  *
  * Context: atomic.  mmu_notifier_subscriptions::lock is held.
  */
 void mmu_notifier_disarm_if_unused(struct mmu_notifier_subscriptions *subs)
 {
-	lockdep_assert_held(&subs->lock);
-	if (!subs->armed || !hlist_empty(&subs->list) || subs->intervals.open)
+	if (!may_disarm(subs))
 		return;
 
-	subs->armed = false;
-	disarm();
+	if (subs->readers)
+		queue_work(system_unbound_wq, &subs->disarm_work);
+	else
+		disarm_now(subs);
 }
 
 /* --- the subscriptions of an mm ------------------------------------------- */
@@ -205,27 +329,19 @@ static void subscriptions_destroy_work(struct work_struct *work)
 		container_of(work, struct mmu_notifier_subscriptions,
 			     destroy_work);
 
-	/* The mm may be freed before close_work has run. */
+	/* The mm may be freed before close_work has run, which may queue the other. */
 	cancel_delayed_work_sync(&subs->intervals.close_work);
+	cancel_work_sync(&subs->disarm_work);
 	if (subs->armed)
 		disarm();
-	/* The SRCU callback whose mmdrop() brought us here may still return. */
-	srcu_barrier(&subs->srcu);
-	cleanup_srcu_struct(&subs->srcu);
+	/* The work whose mmdrop() brought us here may still return. */
+	flush_work(&subs->put_work);
+	mmu_notifier_readers_free(subs->readers);
 	mmu_notifier_figures_free(&subs->figures);
 	kfree(subs);
 }
 
-#ifdef CONFIG_PROVE_LOCKING
-/*
- * A callback of one mm may wait for those of another mm, by unregistering there.
- * It can never wait for callbacks of its own mm.
- */
-static int compare_srcu(const struct lockdep_map *a, const struct lockdep_map *b)
-{
-	return a == b ? 0 : -1;
-}
-#endif
+static void free_puts_work(struct work_struct *work);
 
 /* Non-static for the tests, which make it fail. */
 struct mmu_notifier_subscriptions *
@@ -235,26 +351,22 @@ mmu_notifier_subscriptions_alloc(struct mm_struct *mm)
 
 	KUNIT_STATIC_STUB_REDIRECT(mmu_notifier_subscriptions_alloc, mm);
 
-	subs = kzalloc(sizeof(*subs), GFP_KERNEL);
+	subs = kzalloc(sizeof(*subs), GFP_KERNEL_ACCOUNT);
 	if (!subs)
 		return NULL;
-	if (mmu_notifier_figures_init(&subs->figures, mm))
-		goto free;
-	if (init_srcu_struct(&subs->srcu))
-		goto free_figures;
-	lock_set_cmp_fn(&subs->srcu, compare_srcu, NULL);
+	if (mmu_notifier_figures_init(&subs->figures, mm)) {
+		kfree(subs);
+		return NULL;
+	}
 
 	INIT_HLIST_HEAD(&subs->list);
 	spin_lock_init(&subs->lock);
 	mmu_intervals_init(&subs->intervals);
+	init_llist_head(&subs->puts);
+	INIT_WORK(&subs->put_work, free_puts_work);
+	INIT_WORK(&subs->disarm_work, disarm_work);
 	INIT_WORK(&subs->destroy_work, subscriptions_destroy_work);
 	return subs;
-
-free_figures:
-	mmu_notifier_figures_free(&subs->figures);
-free:
-	kfree(subs);
-	return NULL;
 }
 
 /* Every subscription pins the mm, so a freed mm has none. */
@@ -273,13 +385,14 @@ void __mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
  *
  * Consumes the caller's reference of the static key on success.
  */
-static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
-			 void *subscription)
+static int attach_locked(struct mm_struct *mm, bool to_list,
+			 mmu_notifier_attach_t attach, void *subscription)
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier_readers *new_readers = NULL;
 	struct mm_all_locks locks;
 	bool was_armed;
-	int ret;
+	int ret = -ENOMEM;
 
 	mmap_assert_write_locked(mm);
 	if (WARN_ON_ONCE(atomic_read(&mm->mm_users) <= 0))
@@ -290,14 +403,18 @@ static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
 		if (!subs)
 			return -ENOMEM;
 	}
-
-	ret = mm_take_all_locks(mm, &locks);
-	if (ret) {
-		if (!mm->notifier_subscriptions)
-			subscriptions_destroy_work(&subs->destroy_work);
-		return ret;
+	if (to_list && !subs->readers) {
+		new_readers = mmu_notifier_readers_alloc();
+		if (!new_readers)
+			goto undo;
 	}
 
+	ret = mm_take_all_locks(mm, &locks);
+	if (ret)
+		goto undo;
+
+	if (new_readers)
+		subs->readers = new_readers;
 	/*
 	 * attach_to_open(), the one reader that holds none of the locks, must see
 	 * @subs initialised.  Pairs with smp_load_acquire() there.
@@ -316,12 +433,19 @@ static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
 	if (was_armed)
 		disarm();
 	return 0;
+
+undo:
+	mmu_notifier_readers_free(new_readers);
+	if (!mm->notifier_subscriptions)
+		subscriptions_destroy_work(&subs->destroy_work);
+	return ret;
 }
 
 /**
  * mmu_notifier_subscribe - make a subscription of either kind appear
  * @mm: the address space; the caller has it in use
  * @mmap_locked: the caller holds its mmap_lock for writing
+ * @to_list: whether the subscription is to the whole mm
  * @attach: puts the subscription in place; it can't fail, and it is the first to
  *	write to the subscription
  * @subscription: for @attach
@@ -331,7 +455,8 @@ static int attach_locked(struct mm_struct *mm, mmu_notifier_attach_t attach,
  * changed.
  */
 int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
-			   mmu_notifier_attach_t attach, void *subscription)
+			   bool to_list, mmu_notifier_attach_t attach,
+			   void *subscription)
 {
 	struct mmu_notifier_wait wait;
 	int ret;
@@ -343,7 +468,7 @@ int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
 	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_LOCKS);
 	if (!mmap_locked)
 		mmap_write_lock(mm);
-	ret = attach_locked(mm, attach, subscription);
+	ret = attach_locked(mm, to_list, attach, subscription);
 	if (!mmap_locked)
 		mmap_write_unlock(mm);
 	mmu_notifier_wait_end(&wait);
@@ -351,6 +476,29 @@ int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
 	if (ret)
 		disarm();
 	return ret;
+}
+
+/*
+ * What the subscribers in the list want.  If there is none, the span holds everything:
+ * no range is passed over any more.
+ */
+static void sum_up(struct mmu_notifier_subscriptions *subs)
+{
+	struct mmu_notifier_span span = { };
+	struct mmu_notifier *sub;
+	unsigned int wants = 0;
+
+	lockdep_assert_held(&subs->lock);
+	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
+				  mmu_notifier_may_walk(subs)) {
+		wants |= wanted_by(sub->ops);
+		span = join_spans(span, sub->span);
+	}
+	if (!wants)
+		span.end = ULONG_MAX;
+
+	WRITE_ONCE(subs->wants, wants);
+	set_span(subs, span);
 }
 
 struct registration {
@@ -376,28 +524,23 @@ static void attach_notifier(struct mmu_notifier_subscriptions *subs, void *data)
 	sub->users = 1;
 	sub->released = false;
 	sub->serial = ++subs->serial;
+	sub->span = initial_span(sub->ops);
 	mmu_subscription_begins(&sub->subscribed);
 
-	WRITE_ONCE(subs->wants, subs->wants | wanted_by(sub->ops));
 	hlist_add_head_rcu(&sub->hlist, &subs->list);
+	sum_up(subs);
 }
 
 /* Take a subscription out of the list, if it is still in it. */
 static void unlink_notifier(struct mmu_notifier_subscriptions *subs,
 			    struct mmu_notifier *sub)
 {
-	struct mmu_notifier *other;
-	unsigned int still_wanted = 0;
-
 	lockdep_assert_held(&subs->lock);
 	if (hlist_unhashed(&sub->hlist))
 		return;
 
 	hlist_del_init_rcu(&sub->hlist);
-	hlist_for_each_entry_srcu(other, &subs->list, hlist,
-				  mmu_notifier_may_walk(subs))
-		still_wanted |= wanted_by(other->ops);
-	WRITE_ONCE(subs->wants, still_wanted);
+	sum_up(subs);
 	mmu_notifier_disarm_if_unused(subs);
 }
 
@@ -435,7 +578,7 @@ static noinline int register_notifier(struct mmu_notifier *sub,
 	if (mmu_notifier_debug_inside(mm))
 		return -EDEADLK;
 
-	ret = mmu_notifier_subscribe(mm, mmap_locked, attach_notifier,
+	ret = mmu_notifier_subscribe(mm, mmap_locked, true, attach_notifier,
 				     &registration);
 	if (!ret)
 		trace_mmu_notifier_register(mm, ops, MMU_NOTIFIER_KIND_LIST);
@@ -585,9 +728,25 @@ struct mmu_notifier *mmu_notifier_get(const struct mmu_notifier_ops *ops,
 }
 EXPORT_SYMBOL_GPL(mmu_notifier_get);
 
-static void free_after_put(struct rcu_head *rcu)
+/*
+ * Wait until no callback runs of a subscription that has been taken out of the list,
+ * and which had those in @wants: those under RCU are waited for at the same time.
+ */
+static void wait_for_readers(struct mmu_notifier_subscriptions *subs,
+			     unsigned int wants)
 {
-	struct mmu_notifier *sub = container_of(rcu, struct mmu_notifier, rcu);
+	unsigned long grace_period = 0;
+
+	wants &= WANTS_ATOMIC;
+	if (wants)
+		grace_period = start_poll_synchronize_rcu();
+	mmu_notifier_readers_wait(subs->readers, MMU_NOTIFIER_CALLBACKS);
+	if (wants)
+		cond_synchronize_rcu(grace_period);
+}
+
+static void free_after_put(struct mmu_notifier *sub)
+{
 	struct mm_struct *mm = sub->mm;
 	int idx = sub->put_idx;
 
@@ -599,11 +758,25 @@ static void free_after_put(struct rcu_head *rcu)
 	mmdrop(mm);
 }
 
+static void free_puts_work(struct work_struct *work)
+{
+	struct mmu_notifier_subscriptions *subs =
+		container_of(work, struct mmu_notifier_subscriptions, put_work);
+	struct llist_node *puts = llist_del_all(&subs->puts);
+	struct mmu_notifier *sub, *next;
+
+	/* They were taken out of the list before they came here. */
+	wait_for_readers(subs, WANTS_ATOMIC);
+	llist_for_each_entry_safe(sub, next, puts, put)
+		free_after_put(sub);
+}
+
 static void free_after_callbacks(struct mmu_notifier_subscriptions *subs,
 				 struct mmu_notifier *sub)
 {
 	sub->put_idx = srcu_down_read(&mmu_notifier_puts);
-	call_srcu(&subs->srcu, &sub->rcu, free_after_put);
+	if (llist_add(&sub->put, &subs->puts))
+		queue_work(system_unbound_wq, &subs->put_work);
 	__release(&mmu_notifier_puts);	/* free_after_put() owns it now */
 }
 
@@ -666,13 +839,14 @@ EXPORT_SYMBOL_GPL(mmu_notifier_synchronize);
 
 /* --- unregister and exit -------------------------------------------------- */
 
+/* @wants: 0 to wait for release() alone, which may sleep */
 static void wait_for_callbacks(struct mmu_notifier_subscriptions *subs,
-			       struct mm_struct *mm)
+			       struct mm_struct *mm, unsigned int wants)
 {
 	struct mmu_notifier_wait wait;
 
 	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_CALLBACKS);
-	synchronize_srcu(&subs->srcu);
+	wait_for_readers(subs, wants);
 	mmu_notifier_wait_end(&wait);
 }
 
@@ -724,8 +898,8 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 			     struct mm_struct *mm)
 {
 	struct mmu_notifier_subscriptions *subs;
+	unsigned int reader;
 	bool released;
-	int idx;
 
 	if (!mmu_notifier_may_end(&subscription->subscribed, subscription->ops))
 		return;
@@ -738,20 +912,20 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 	subs = mm->notifier_subscriptions;
 	trace_mmu_notifier_unregister(mm, subscription->ops,
 				      MMU_NOTIFIER_KIND_LIST);
-	idx = srcu_read_lock(&subs->srcu);
+	reader = mmu_notifier_walk_begin(subs->readers);
 	released = call_release(subs, subscription, mm);
-	srcu_read_unlock(&subs->srcu, idx);
+	mmu_notifier_walk_end(subs->readers, reader);
 
 	/* exit_mmap() may be in release(): ranges are delivered until it returns. */
 	if (!released)
-		wait_for_callbacks(subs, mm);
+		wait_for_callbacks(subs, mm, 0);
 
 	spin_lock(&subs->lock);
 	unlink_notifier(subs, subscription);
 	spin_unlock(&subs->lock);
 
 	/* For running callbacks, and for exit_mmap() in call_release(). */
-	wait_for_callbacks(subs, mm);
+	wait_for_callbacks(subs, mm, wanted_by(subscription->ops));
 	mmu_subscription_ended(&subscription->subscribed);
 	mmdrop(mm);
 }
@@ -767,7 +941,7 @@ void __mmu_notifier_release(struct mm_struct *mm)
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
 	struct hlist_node *next;
-	int idx;
+	unsigned int reader;
 
 	if (READ_ONCE(subs->intervals.open))
 		mmu_intervals_release(subs, mm);
@@ -775,17 +949,17 @@ void __mmu_notifier_release(struct mm_struct *mm)
 	if (hlist_empty(&subs->list))
 		return;
 
-	idx = srcu_read_lock(&subs->srcu);
+	reader = mmu_notifier_walk_begin(subs->readers);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
 				  mmu_notifier_may_walk(subs))
 		call_release(subs, sub, mm);
-	srcu_read_unlock(&subs->srcu, idx);
+	mmu_notifier_walk_end(subs->readers, reader);
 
 	/*
 	 * A concurrent unregister may be in release(): until that has returned,
 	 * the subscription must be notified, and no page may be freed.
 	 */
-	wait_for_callbacks(subs, mm);
+	wait_for_callbacks(subs, mm, 0);
 
 	spin_lock(&subs->lock);
 	hlist_for_each_entry_safe(sub, next, &subs->list, hlist)

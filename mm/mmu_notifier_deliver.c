@@ -3,12 +3,17 @@
  * MMU notifiers: delivery to subscribers of a whole mm.
  *
  * The hooks come here if their mm has had a subscription.  A callback that no
- * subscriber has costs a test of ->wants; for the others the list is walked under
- * SRCU, with no lock, because callbacks may sleep.  Only tracepoints and options can
- * make that longer: what calls callbacks is inlined, as it would be without them.
+ * subscriber has costs a test of ->wants, and a range outside the span that they
+ * care for one atomic operation at each end.  For the others the list is walked
+ * without a lock: by a reader that is counted, since callbacks may sleep, or under
+ * RCU if they may not.  Only tracepoints and options can make that longer: what calls
+ * callbacks is inlined, as it would be without them.
  *
  * What holds:
  *
+ *  - A range of which nobody was notified is counted as passed over until its end.
+ *    So when mmu_notifier_add_span() returns, every range in progress that touches
+ *    the span is one that was notified.
  *  - Between a start and its end nothing joins the list, though subscriptions may
  *    leave it.  So whoever is notified of the end has been of the start.
  *  - A start that fails leaves nobody notified: the end goes to exactly those whose
@@ -136,10 +141,10 @@ static void unwind_starts(struct mmu_notifier_subscriptions *subs,
 static int list_start(struct mmu_notifier_subscriptions *subs,
 		      const struct mmu_notifier_range *range)
 {
+	unsigned int reader = mmu_notifier_walk_begin(subs->readers);
 	struct mmu_notifier *sub;
-	int idx, ret = 0;
+	int ret = 0;
 
-	idx = srcu_read_lock(&subs->srcu);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
 				  mmu_notifier_may_walk(subs)) {
 		ret = call_start(sub, range);
@@ -150,7 +155,7 @@ static int list_start(struct mmu_notifier_subscriptions *subs,
 	}
 	if (!ret && wants(subs, WANTS_FINISH))
 		finish_starts(subs, range, 0);
-	srcu_read_unlock(&subs->srcu, idx);
+	mmu_notifier_walk_end(subs->readers, reader);
 
 	return ret;
 }
@@ -158,14 +163,46 @@ static int list_start(struct mmu_notifier_subscriptions *subs,
 static void list_end(struct mmu_notifier_subscriptions *subs,
 		     const struct mmu_notifier_range *range)
 {
+	unsigned int reader = mmu_notifier_walk_begin(subs->readers);
 	struct mmu_notifier *sub;
-	int idx;
 
-	idx = srcu_read_lock(&subs->srcu);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
 				  mmu_notifier_may_walk(subs))
 		call_end(sub, range);
-	srcu_read_unlock(&subs->srcu, idx);
+	mmu_notifier_walk_end(subs->readers, reader);
+}
+
+/*
+ * Whether nobody cares for a range.  If so, it is counted until its end: somebody
+ * may come to care in the meantime, and waits for it.
+ */
+static bool pass_over(struct mmu_notifier_subscriptions *subs,
+		      struct mmu_notifier_range *range)
+{
+	unsigned int reader;
+
+	if (mmu_notifier_in_span(subs, range->start, range->end))
+		return false;
+
+	reader = mmu_notifier_reader_enter(subs->readers, MMU_NOTIFIER_PASSED);
+	/* Again, since mmu_notifier_add_span() may just have missed the count. */
+	if (mmu_notifier_in_span(subs, range->start, range->end)) {
+		mmu_notifier_reader_leave(subs->readers, MMU_NOTIFIER_PASSED,
+					  reader);
+		return false;
+	}
+	range->flags |= MMU_NOTIFIER_RANGE_PASSED |
+			reader << MMU_NOTIFIER_RANGE_READER_SHIFT;
+	return true;
+}
+
+static void end_passed_over(struct mmu_notifier_subscriptions *subs,
+			    struct mmu_notifier_range *range)
+{
+	mmu_notifier_reader_leave(subs->readers, MMU_NOTIFIER_PASSED,
+				  range->flags >> MMU_NOTIFIER_RANGE_READER_SHIFT);
+	range->flags &= BIT(MMU_NOTIFIER_RANGE_READER_SHIFT) - 1;
+	range->flags &= ~MMU_NOTIFIER_RANGE_PASSED;
 }
 
 static int notify_start(struct mmu_notifier_subscriptions *subs,
@@ -179,7 +216,7 @@ static int notify_start(struct mmu_notifier_subscriptions *subs,
 			return ret;
 	}
 
-	if (wants(subs, WANTS_START)) {
+	if (wants(subs, WANTS_START | WANTS_END) && !pass_over(subs, range)) {
 		ret = list_start(subs, range);
 		if (ret)
 			mmu_intervals_end(subs, range);
@@ -208,7 +245,9 @@ void __mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
 
 	mmu_intervals_end(subs, range);
 
-	if (wants(subs, WANTS_END))
+	if (range->flags & MMU_NOTIFIER_RANGE_PASSED)
+		end_passed_over(subs, range);
+	else if (wants(subs, WANTS_END))
 		list_end(subs, range);
 
 	lock_map_release(&__mmu_notifier_invalidate_range_start_map);
@@ -248,18 +287,18 @@ static __always_inline int clear_young(struct mm_struct *mm,
 	const bool flush = which == MMU_NOTIFIER_CLEAR_FLUSH_YOUNG;
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
-	int idx, young = 0;
+	int young = 0;
 
-	if (!wants(subs, flush ? WANTS_FLUSH_YOUNG : WANTS_YOUNG))
+	if (!wants(subs, flush ? WANTS_FLUSH_YOUNG : WANTS_YOUNG) ||
+	    !mmu_notifier_in_span(subs, start, end))
 		return 0;
 
-	idx = srcu_read_lock(&subs->srcu);
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
-				  mmu_notifier_may_walk(subs))
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(sub, &subs->list, hlist)
 		young |= call_clear_young(sub, flush ?
 					  sub->ops->clear_flush_young :
 					  sub->ops->clear_young, mm, start, end);
-	srcu_read_unlock(&subs->srcu, idx);
+	rcu_read_unlock();
 
 	mmu_notifier_count_young(subs);
 	trace_mmu_notifier_young(mm, which, start, end, young);
@@ -282,19 +321,19 @@ int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address)
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
-	int idx, young = 0;
+	int young = 0;
 
-	if (!wants(subs, WANTS_TEST_YOUNG))
+	if (!wants(subs, WANTS_TEST_YOUNG) ||
+	    !mmu_notifier_in_span(subs, address, address + 1))
 		return 0;
 
-	idx = srcu_read_lock(&subs->srcu);
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
-				  mmu_notifier_may_walk(subs)) {
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(sub, &subs->list, hlist) {
 		young = call_test_young(sub, mm, address);
 		if (young)
 			break;
 	}
-	srcu_read_unlock(&subs->srcu, idx);
+	rcu_read_unlock();
 
 	mmu_notifier_count_young(subs);
 	trace_mmu_notifier_young(mm, MMU_NOTIFIER_TEST_YOUNG, address, address + 1,
@@ -321,14 +360,12 @@ void __mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
-	int idx;
 
 	if (!wants(subs, WANTS_TLB))
 		return;
 
-	idx = srcu_read_lock(&subs->srcu);
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
-				  mmu_notifier_may_walk(subs))
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(sub, &subs->list, hlist)
 		call_tlbs(sub, mm, start, end);
-	srcu_read_unlock(&subs->srcu, idx);
+	rcu_read_unlock();
 }

@@ -7,12 +7,15 @@
 #define _MM_MMU_NOTIFIER_INTERNAL_H
 
 #include <linux/kernel.h>
+#include <linux/llist.h>
 #include <linux/mmu_notifier.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "mmu_notifier_observe.h"
+#include "mmu_notifier_readers.h"
 
 /* What is costly to set up again stays for a while after its last user. */
 #define MMU_NOTIFIER_LINGER	HZ
@@ -50,18 +53,23 @@ struct mmu_notifier_intervals {
 
 /**
  * struct mmu_notifier_subscriptions - all subscriptions of an mm
- * @list: the struct mmu_notifiers, newest first; written under @lock, read
- *	under @srcu
+ * @list: the struct mmu_notifiers, newest first; written under @lock, read by
+ *	@readers, and under RCU by those that call only what can't sleep
  * @wants: which callbacks the subscribers in @list have, see enum
  *	mmu_notifier_wants
+ * @span: what holds all that the subscribers in @list care for
  * @armed: this mm holds a reference of the static key; under @lock
  * @serial: of the newest subscription in @list; under @lock
  * @lock: serializes changes.  Innermost, except for the workqueue and timer
- *	locks, which queueing close_work and the static key's own work takes.
- * @srcu: readers run callbacks.  Of this mm alone, so that a callback that
- *	sleeps delays only those that wait for this mm.
+ *	locks, which queueing works and the static key's own work takes.
+ * @readers: those who are in a callback that may sleep, and ranges outside @span.
+ *	Of this mm alone, so that a callback that sleeps delays only those that
+ *	wait for this mm.  Allocated by the first subscription in @list.
  * @intervals: the other kind of subscription
- * @destroy_work: frees all this; __mmdrop() can't wait for @srcu
+ * @puts: subscriptions that were put and are to be freed
+ * @put_work: frees them when no callback of theirs runs
+ * @disarm_work: disarms, when the last range outside @span has ended
+ * @destroy_work: frees all this; __mmdrop() can't wait for the other works
  * @figures: what debugfs shows of the mm
  *
  * Allocated by the first registration and freed after the mm, so a pointer to it
@@ -70,11 +78,15 @@ struct mmu_notifier_intervals {
 struct mmu_notifier_subscriptions {
 	struct hlist_head list;
 	unsigned int wants;
+	struct mmu_notifier_span span;
 	bool armed;
 	unsigned long serial;
-	spinlock_t lock;	/* @list, @armed, @serial, @intervals */
-	struct srcu_struct srcu;
+	spinlock_t lock;	/* @list, @span, @armed, @serial, @intervals */
+	struct mmu_notifier_readers *readers;
 	struct mmu_notifier_intervals intervals;
+	struct llist_head puts;
+	struct work_struct put_work;
+	struct work_struct disarm_work;
 	struct work_struct destroy_work;
 	struct mmu_notifier_figures figures;
 };
@@ -95,12 +107,20 @@ enum mmu_notifier_wants {
 	WANTS_FINISH		= 1 << 6,
 };
 
+/* The callbacks that are made under RCU, and must not sleep */
+#define WANTS_ATOMIC	(WANTS_FLUSH_YOUNG | WANTS_YOUNG | WANTS_TEST_YOUNG | \
+			 WANTS_TLB)
+/* Those that a subscriber misses outside the span that it cares for */
+#define WANTS_SPANNED	(WANTS_START | WANTS_END | WANTS_FLUSH_YOUNG | \
+			 WANTS_YOUNG | WANTS_TEST_YOUNG)
+
 /* Called under mm_take_all_locks() and mmu_notifier_subscriptions::lock. */
 typedef void (*mmu_notifier_attach_t)(struct mmu_notifier_subscriptions *subs,
 				      void *subscription);
 
 int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
-			   mmu_notifier_attach_t attach, void *subscription);
+			   bool to_list, mmu_notifier_attach_t attach,
+			   void *subscription);
 void mmu_notifier_lockdep_register(bool mmap_locked);
 void mmu_notifier_disarm_if_unused(struct mmu_notifier_subscriptions *subs);
 struct mmu_notifier_subscriptions *mmu_notifier_subscriptions_alloc(struct mm_struct *mm);
@@ -140,7 +160,19 @@ mmu_interval_invalidate(struct mmu_interval_notifier *sub,
 static inline bool
 mmu_notifier_may_walk(struct mmu_notifier_subscriptions *subs)
 {
-	return srcu_read_lock_held(&subs->srcu) || lockdep_is_held(&subs->lock);
+	return lockdep_is_held(&subs->lock) || rcu_read_lock_held() ||
+	       lockdep_is_held(subs->readers);
+}
+
+/* --- which addresses subscribers care for --------------------------------- */
+
+/* With READ_ONCE(), as whoever widens the span takes no lock of ours. */
+static inline bool
+mmu_notifier_in_span(const struct mmu_notifier_subscriptions *subs,
+		     unsigned long start, unsigned long end)
+{
+	return start < READ_ONCE(subs->span.end) &&
+	       end > READ_ONCE(subs->span.start);
 }
 
 /* --- whether a subscription exists ---------------------------------------- */

@@ -329,13 +329,12 @@ static void show_subscribers(struct seq_file *m,
 			     struct mmu_notifier_subscriptions *subs)
 {
 	struct mmu_notifier *sub;
-	int idx;
 
-	idx = srcu_read_lock(&subs->srcu);
+	spin_lock(&subs->lock);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
 				  mmu_notifier_may_walk(subs))
 		seq_printf(m, "  subscriber %ps\n", sub->ops);
-	srcu_read_unlock(&subs->srcu, idx);
+	spin_unlock(&subs->lock);
 }
 
 static void show_intervals(struct seq_file *m,

@@ -146,6 +146,7 @@ static const char * const wait_texts[NR_MMU_NOTIFIER_WAITS] = {
 	[MMU_NOTIFIER_WAIT_REMOVE]	= "ranges to end, to remove an interval",
 	[MMU_NOTIFIER_WAIT_MEMSLOTS]	= "ranges to end, to change memslots",
 	[MMU_NOTIFIER_WAIT_HVA]		= "ranges to end, to map a page of the host",
+	[MMU_NOTIFIER_WAIT_SPAN]	= "ranges to end, to be notified of more",
 };
 
 static void report_wait(struct timer_list *timer)

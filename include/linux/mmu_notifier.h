@@ -82,6 +82,12 @@ enum mmu_notifier_event {
  * know, so its end must remove the record.
  */
 #define MMU_NOTIFIER_RANGE_RECORDED	BIT(2)
+/*
+ * For the core alone: no subscriber to the whole mm was notified of the range, so
+ * its end must only count it out, from the counter that the highest bits name.
+ */
+#define MMU_NOTIFIER_RANGE_PASSED	BIT(3)
+#define MMU_NOTIFIER_RANGE_READER_SHIFT	4
 
 /**
  * struct mmu_subscribed - whether a subscription of either kind exists
@@ -96,8 +102,9 @@ struct mmu_subscribed {
 /**
  * struct mmu_notifier_ops - what a subscriber to a whole mm implements
  *
- * Every callback is optional.  Callbacks run inside an SRCU read section that
- * belongs to the mm, and with locks of the mm held (mmap_lock, reverse map
+ * Every callback is optional.  Those that may not sleep run under RCU.  The others
+ * are counted: ending a subscription waits for all callbacks of the mm, and for those
+ * of no other.  All run with locks of the mm held (mmap_lock, reverse map
  * locks or, where noted, page table locks): they must not take those, must not
  * register or unregister anything on the same mm, and must not drop what may be
  * the last reference of any mm with mmput(), which takes these locks as well;
@@ -232,23 +239,41 @@ struct mmu_notifier_ops {
 
 	/**
 	 * @free_notifier: free what @alloc_notifier returned.  Called after the
-	 * last mmu_notifier_put() and after the last callback, from an SRCU
-	 * callback: must not sleep.
+	 * last mmu_notifier_put() and after the last callback, from a
+	 * workqueue: should not sleep, others may wait behind it.
 	 */
 	void (*free_notifier)(struct mmu_notifier *subscription);
+
+	/**
+	 * @only_spanned: the subscriber cares only for what it passes to
+	 * mmu_notifier_add_span(), which in the beginning is nothing.  It may
+	 * still be notified of other ranges.
+	 */
+	bool only_spanned;
+};
+
+/**
+ * struct mmu_notifier_span - consecutive addresses, or none
+ * @start: first address
+ * @end: end address, exclusive; there is none if it isn't above @start
+ */
+struct mmu_notifier_span {
+	unsigned long start;
+	unsigned long end;
 };
 
 /**
  * struct mmu_notifier - a subscription to a whole mm
- * @hlist: entry in the mm's list; under the mm's subscription lock and SRCU
+ * @hlist: entry in the mm's list; under the mm's subscription lock
  * @ops: set by the subscriber before it registers
  * @mm: the mm, pinned with mmgrab() for as long as the subscription exists
- * @rcu: defers @ops->free_notifier() past the last callback
+ * @put: entry in the list of those that wait for @ops->free_notifier()
  * @users: references of mmu_notifier_get(); under the subscription lock
  * @released: whoever set it has called @ops->release(), or is about to; under
  *	the subscription lock
  * @put_idx: what mmu_notifier_synchronize() waits for after the last put
  * @serial: order of registration in the mm; larger is newer and notified first
+ * @span: what the subscriber cares for; under the subscription lock
  * @subscribed: whether the subscription exists
  *
  * The subscriber sets only @ops and reads only @mm.  A registration that fails
@@ -258,11 +283,12 @@ struct mmu_notifier {
 	struct hlist_node hlist;
 	const struct mmu_notifier_ops *ops;
 	struct mm_struct *mm;
-	struct rcu_head rcu;
+	struct llist_node put;
 	unsigned int users;
 	bool released;
 	int put_idx;
 	unsigned long serial;
+	struct mmu_notifier_span span;
 	struct mmu_subscribed subscribed;
 };
 
@@ -377,6 +403,8 @@ int __mmu_notifier_register(struct mmu_notifier *subscription,
 			    struct mm_struct *mm);
 void mmu_notifier_unregister(struct mmu_notifier *subscription,
 			     struct mm_struct *mm);
+void mmu_notifier_add_span(struct mmu_notifier *subscription,
+			   unsigned long start, unsigned long end);
 struct mmu_notifier *mmu_notifier_get(const struct mmu_notifier_ops *ops,
 				      struct mm_struct *mm);
 struct mmu_notifier *mmu_notifier_get_locked(const struct mmu_notifier_ops *ops,

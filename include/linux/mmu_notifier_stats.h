@@ -30,6 +30,7 @@ struct task_struct;
  * @MMU_NOTIFIER_WAIT_REMOVE: mmu_interval_notifier_remove(), for ranges to end
  * @MMU_NOTIFIER_WAIT_MEMSLOTS: KVM publishes memslots, for ranges to end
  * @MMU_NOTIFIER_WAIT_HVA: KVM refreshes a pfn cache, for ranges that cover it
+ * @MMU_NOTIFIER_WAIT_SPAN: mmu_notifier_add_span(), for ranges that were passed over
  * @NR_MMU_NOTIFIER_WAITS: how many kinds there are
  */
 enum mmu_notifier_wait_kind {
@@ -40,6 +41,7 @@ enum mmu_notifier_wait_kind {
 	MMU_NOTIFIER_WAIT_REMOVE,
 	MMU_NOTIFIER_WAIT_MEMSLOTS,
 	MMU_NOTIFIER_WAIT_HVA,
+	MMU_NOTIFIER_WAIT_SPAN,
 	NR_MMU_NOTIFIER_WAITS,
 };
 

@@ -56,6 +56,7 @@ TRACE_DEFINE_ENUM(MMU_NOTIFIER_WAIT_READ);
 TRACE_DEFINE_ENUM(MMU_NOTIFIER_WAIT_REMOVE);
 TRACE_DEFINE_ENUM(MMU_NOTIFIER_WAIT_MEMSLOTS);
 TRACE_DEFINE_ENUM(MMU_NOTIFIER_WAIT_HVA);
+TRACE_DEFINE_ENUM(MMU_NOTIFIER_WAIT_SPAN);
 
 #define show_mmu_notifier_kind(kind)					\
 	__print_symbolic(kind,						\
@@ -87,7 +88,8 @@ TRACE_DEFINE_ENUM(MMU_NOTIFIER_WAIT_HVA);
 		{ MMU_NOTIFIER_WAIT_READ,		"read" },	\
 		{ MMU_NOTIFIER_WAIT_REMOVE,		"remove" },	\
 		{ MMU_NOTIFIER_WAIT_MEMSLOTS,		"memslots" },	\
-		{ MMU_NOTIFIER_WAIT_HVA,		"hva" })
+		{ MMU_NOTIFIER_WAIT_HVA,		"hva" },	\
+		{ MMU_NOTIFIER_WAIT_SPAN,		"span" })
 
 DECLARE_EVENT_CLASS(mmu_notifier_subscription,
 		    TP_PROTO(struct mm_struct *mm, const void *ops,

@@ -23,7 +23,8 @@
  *			kvm_unmap_gfn_range() with the flush
  *	invalidate_end	kvm_mmu_invalidate_end()
  *	range_ended	the rest of kvm_mmu_notifier_invalidate_range_end():
- *			range_ended(), waitqueue_active(), wake_up_all()
+ *			range_ended(), waitqueue_active(), wake_up_all(), which
+ *			really comes last
  *	LockedFault	kvm_faultin_pfn(), is_page_fault_stale():
  *			mmu_invalidate_sample(), mmu_invalidate_retry_gfn()
  *	PageFault	a fault that maps under a lock of the page only, which
@@ -341,8 +342,8 @@ proctype Invalidation(byte w; byte page)
 
 	if
 	:: unsubscribed
-	:: invalidate_end();
-	   range_ended()
+	:: range_ended();
+	   invalidate_end()
 	fi
 }
 

@@ -60,7 +60,7 @@
  *						free_notifier()
  *	MUT_DROP_BEFORE_SYNC	claim_alive	unregister drops the mm, then
  *						waits
- *	MUT_NO_BARRIER		claim_alive	destroyed without srcu_barrier()
+ *	MUT_NO_BARRIER		claim_alive	destroyed without flush_work()
  *	MUT_UNDELIVERED		claim_unmapped	reclaim notifies none
  *	MUT_EXIT_TOO_LATE	claim_released	exit_mmap() frees, then calls
  *						release()
