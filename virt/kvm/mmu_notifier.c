@@ -32,10 +32,34 @@ static struct kvm *mn_to_kvm(struct mmu_notifier *mn)
 	return container_of(mn, struct kvm, mmu_notifier);
 }
 
-static void range_began(struct kvm *kvm, unsigned long start, unsigned long end)
+/*
+ * Whether a host range holds guest memory.  For a range between start and end
+ * the answer doesn't change, see kvm_mmu_notifier_publish_memslots().
+ */
+static bool hva_range_has_guest_memory(struct kvm *kvm, unsigned long start,
+				       unsigned long end)
+{
+	int i;
+
+	if (WARN_ON_ONCE(end <= start))
+		return false;
+
+	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
+		struct kvm_memslots *slots = __kvm_memslots(kvm, i);
+
+		if (interval_tree_iter_first(&slots->hva_tree, start, end - 1))
+			return true;
+	}
+
+	return false;
+}
+
+/* Returns whether the range holds guest memory, for which kvm->srcu is held. */
+static bool range_began(struct kvm *kvm, unsigned long start, unsigned long end)
 {
 	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
 	struct kvm_mn_range *others = &ranges->others;
+	bool in_slots = hva_range_has_guest_memory(kvm, start, end);
 	unsigned int i;
 
 	lockdep_assert_held(&kvm->mn_lock);
@@ -45,35 +69,47 @@ static void range_began(struct kvm *kvm, unsigned long start, unsigned long end)
 	if (ranges->used != ~0UL) {
 		i = ffz(ranges->used);
 		ranges->used |= BIT(i);
+		__assign_bit(i, &ranges->in_slots, in_slots);
 		ranges->range[i] = (struct kvm_mn_range){ start, end };
-		return;
+		return in_slots;
 	}
 
 	if (!ranges->nr_others++)
 		*others = (struct kvm_mn_range){ start, end };
 	others->start = min(others->start, start);
 	others->end = max(others->end, end);
+	return in_slots;
 }
 
-/* Ranges with the same bounds are interchangeable. */
-static void range_ended(struct kvm *kvm, unsigned long start, unsigned long end)
+/*
+ * Returns what range_began() returned for a range of these bounds.  Those with the
+ * same bounds are interchangeable, as memslots don't change before all have ended.
+ */
+static bool range_ended(struct kvm *kvm, unsigned long start, unsigned long end)
 {
 	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
 	unsigned int i;
+	bool in_slots;
+	int idx;
 
 	lockdep_assert_held(&kvm->mn_lock);
 	if (WARN_ON_ONCE(!ranges->nr))
-		return;
+		return false;
 	WRITE_ONCE(ranges->nr, ranges->nr - 1);
 
 	for_each_set_bit(i, &ranges->used, BITS_PER_LONG) {
 		if (ranges->range[i].start != start || ranges->range[i].end != end)
 			continue;
 		ranges->used &= ~BIT(i);
-		return;
+		return ranges->in_slots & BIT(i);
 	}
 	if (!WARN_ON_ONCE(!ranges->nr_others))
 		ranges->nr_others--;
+
+	idx = srcu_read_lock(&kvm->srcu);
+	in_slots = hva_range_has_guest_memory(kvm, start, end);
+	srcu_read_unlock(&kvm->srcu, idx);
+	return in_slots;
 }
 
 /* False is certain; with very many ranges it may be true spuriously. */
@@ -93,6 +129,36 @@ static bool hva_is_covered(struct kvm *kvm, unsigned long hva)
 	spin_unlock(&kvm->mn_lock);
 
 	return covered;
+}
+
+/*
+ * KVM is notified only of ranges in one span, which holds all memslots and the pages
+ * of all pfn caches, and never shrinks: what is known to be in it is in it for good.
+ */
+static bool is_watched(struct kvm *kvm, unsigned long start, unsigned long end)
+{
+	bool watched;
+
+	spin_lock(&kvm->mn_lock);
+	watched = start >= kvm->mn_span.start && end <= kvm->mn_span.end;
+	spin_unlock(&kvm->mn_lock);
+
+	return watched;
+}
+
+/* On return range_began() has been called for all that run in the span. */
+static void watch(struct kvm *kvm, unsigned long start, unsigned long end)
+{
+	struct mmu_notifier_span *span = &kvm->mn_span;
+
+	if (is_watched(kvm, start, end))
+		return;
+
+	mmu_notifier_add_span(&kvm->mmu_notifier, start, end);
+	spin_lock(&kvm->mn_lock);
+	span->start = min(span->start, start);
+	span->end = max(span->end, end);
+	spin_unlock(&kvm->mn_lock);
 }
 
 static bool must_wait_for_hva(struct kvm *kvm, unsigned long hva)
@@ -121,6 +187,9 @@ int kvm_mmu_notifier_wait_for_hva(struct kvm *kvm, unsigned long hva)
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
+	hva = PAGE_ALIGN_DOWN(hva);
+	if (!READ_ONCE(kvm->mn_ranges.released))
+		watch(kvm, hva, hva + PAGE_SIZE);
 	if (must_wait_for_hva(kvm, hva)) {
 		mmu_notifier_wait_begin(&wait, kvm->mm, MMU_NOTIFIER_WAIT_HVA);
 		killed = wait_event_killable(kvm->mn_hva_wait,
@@ -241,28 +310,6 @@ bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range)
 	return kvm_unmap_gfn_range(kvm, range);
 }
 
-/*
- * Whether a host range holds guest memory.  For a range between start and end
- * the answer doesn't change, see kvm_mmu_notifier_publish_memslots().
- */
-static bool hva_range_has_guest_memory(struct kvm *kvm, unsigned long start,
-				       unsigned long end)
-{
-	int i;
-
-	if (WARN_ON_ONCE(end <= start))
-		return false;
-
-	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
-		struct kvm_memslots *slots = __kvm_memslots(kvm, i);
-
-		if (interval_tree_iter_first(&slots->hva_tree, start, end - 1))
-			return true;
-	}
-
-	return false;
-}
-
 /* The guest frames of range->slot with a byte between @start and @end. */
 static void hva_range_to_gfns(unsigned long start, unsigned long end,
 			      struct kvm_gfn_range *range)
@@ -294,12 +341,6 @@ struct hva_walk {
 	bool may_block;
 };
 
-/* The result of a walk */
-struct hva_walked {
-	bool guest_memory;	/* there was some in the range */
-	bool ret;		/* what the handlers returned, or'ed */
-};
-
 static __always_inline bool
 hva_walk_memslots(struct kvm *kvm, const struct hva_walk *walk)
 {
@@ -328,27 +369,34 @@ hva_walk_memslots(struct kvm *kvm, const struct hva_walk *walk)
 	return ret;
 }
 
-static __always_inline struct hva_walked
+/* For a range that holds guest memory.  Returns what the handlers did, or'ed. */
+static __always_inline bool
 kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 {
-	struct hva_walked walked = {};
+	bool ret;
+
+	KVM_MMU_LOCK(kvm);
+	if (walk->invalidate)
+		kvm_mmu_invalidate_begin(kvm);
+	ret = hva_walk_memslots(kvm, walk);
+	flush_if(kvm, walk->flush && ret);
+	KVM_MMU_UNLOCK(kvm);
+
+	return ret;
+}
+
+static __always_inline bool
+kvm_age_hva_range(struct kvm *kvm, const struct hva_walk *walk)
+{
+	bool young = false;
 	int idx;
 
 	idx = srcu_read_lock(&kvm->srcu);
-
-	if (hva_range_has_guest_memory(kvm, walk->start, walk->end)) {
-		walked.guest_memory = true;
-
-		KVM_MMU_LOCK(kvm);
-		if (walk->invalidate)
-			kvm_mmu_invalidate_begin(kvm);
-		walked.ret = hva_walk_memslots(kvm, walk);
-		flush_if(kvm, walk->flush && walked.ret);
-		KVM_MMU_UNLOCK(kvm);
-	}
-
+	if (hva_range_has_guest_memory(kvm, walk->start, walk->end))
+		young = kvm_walk_hva_range(kvm, walk);
 	srcu_read_unlock(&kvm->srcu, idx);
-	return walked;
+
+	return young;
 }
 
 /*
@@ -369,22 +417,30 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 		.may_block	= mmu_notifier_range_blockable(range),
 	};
 
+	bool in_slots;
+	int idx;
+
 	trace_kvm_unmap_hva_range(range->start, range->end);
 
+	idx = srcu_read_lock(&kvm->srcu);
 	/*
 	 * Until the range has ended no memslots are published: start and end
 	 * must agree on whether the range is guest memory, otherwise begin and
 	 * end of the invalidation wouldn't pair.
 	 */
 	spin_lock(&kvm->mn_lock);
-	range_began(kvm, range->start, range->end);
+	in_slots = range_began(kvm, range->start, range->end);
 	spin_unlock(&kvm->mn_lock);
 
 	/* Before mmu_lock, so that the caches' locks don't nest in it. */
 	gfn_to_pfn_cache_invalidate_start(kvm, range->start, range->end);
 
+	if (in_slots)
+		kvm_walk_hva_range(kvm, &walk);
+	srcu_read_unlock(&kvm->srcu, idx);
+
 	/* This is slow on x86 with encrypted guests: not under mmu_lock. */
-	if (kvm_walk_hva_range(kvm, &walk).guest_memory)
+	if (in_slots)
 		kvm_arch_guest_memory_reclaimed(kvm);
 
 	return 0;
@@ -395,19 +451,10 @@ kvm_mmu_notifier_invalidate_range_end(struct mmu_notifier *mn,
 				      const struct mmu_notifier_range *range)
 {
 	struct kvm *kvm = mn_to_kvm(mn);
-	bool last, awaited;
-	int idx;
-
-	idx = srcu_read_lock(&kvm->srcu);
-	if (hva_range_has_guest_memory(kvm, range->start, range->end)) {
-		KVM_MMU_LOCK(kvm);
-		kvm_mmu_invalidate_end(kvm);
-		KVM_MMU_UNLOCK(kvm);
-	}
-	srcu_read_unlock(&kvm->srcu, idx);
+	bool in_slots, last, awaited;
 
 	spin_lock(&kvm->mn_lock);
-	range_ended(kvm, range->start, range->end);
+	in_slots = range_ended(kvm, range->start, range->end);
 	last = !kvm->mn_ranges.nr;
 	/*
 	 * Needs no barrier: a waiter that found the range running had queued
@@ -415,6 +462,13 @@ kvm_mmu_notifier_invalidate_range_end(struct mmu_notifier *mn,
 	 */
 	awaited = waitqueue_active(&kvm->mn_hva_wait);
 	spin_unlock(&kvm->mn_lock);
+
+	/* Memslots may be others by now: what began ends, whatever they are. */
+	if (in_slots) {
+		KVM_MMU_LOCK(kvm);
+		kvm_mmu_invalidate_end(kvm);
+		KVM_MMU_UNLOCK(kvm);
+	}
 
 	/* There is one waiter at most: it holds slots_lock. */
 	if (last)
@@ -440,7 +494,7 @@ static int kvm_mmu_notifier_clear_flush_young(struct mmu_notifier *mn,
 	};
 
 	trace_kvm_age_hva(start, end);
-	return kvm_walk_hva_range(mn_to_kvm(mn), &walk).ret;
+	return kvm_age_hva_range(mn_to_kvm(mn), &walk);
 }
 
 static int kvm_mmu_notifier_clear_young(struct mmu_notifier *mn,
@@ -454,7 +508,7 @@ static int kvm_mmu_notifier_clear_young(struct mmu_notifier *mn,
 	};
 
 	trace_kvm_age_hva(start, end);
-	return kvm_walk_hva_range(mn_to_kvm(mn), &walk).ret;
+	return kvm_age_hva_range(mn_to_kvm(mn), &walk);
 }
 
 static int kvm_mmu_notifier_test_young(struct mmu_notifier *mn,
@@ -468,7 +522,7 @@ static int kvm_mmu_notifier_test_young(struct mmu_notifier *mn,
 	};
 
 	trace_kvm_test_age_hva(address);
-	return kvm_walk_hva_range(mn_to_kvm(mn), &walk).ret;
+	return kvm_age_hva_range(mn_to_kvm(mn), &walk);
 }
 
 static void kvm_mmu_notifier_release(struct mmu_notifier *mn,
@@ -498,6 +552,7 @@ static const struct mmu_notifier_ops kvm_mmu_notifier_ops = {
 	.clear_young		= kvm_mmu_notifier_clear_young,
 	.test_young		= kvm_mmu_notifier_test_young,
 	.release		= kvm_mmu_notifier_release,
+	.only_spanned		= true,
 };
 
 /* Called first: the cleanup of a VM that failed may publish memslots. */
@@ -506,6 +561,7 @@ void kvm_mmu_notifier_init(struct kvm *kvm)
 	spin_lock_init(&kvm->mn_lock);
 	init_waitqueue_head(&kvm->mn_hva_wait);
 	rcuwait_init(&kvm->mn_memslots_wait);
+	kvm->mn_span.start = ULONG_MAX;
 }
 
 int kvm_mmu_notifier_register(struct kvm *kvm)
@@ -536,6 +592,21 @@ void kvm_mmu_notifier_destroy(struct kvm *kvm)
 		WARN_ON(kvm->mmu_invalidate_in_progress);
 }
 
+static void watch_memslots(struct kvm *kvm, const struct kvm_memslots *slots)
+{
+	const struct rb_root_cached *tree = &slots->hva_tree;
+	unsigned long first, last;
+
+	if (RB_EMPTY_ROOT(&tree->rb_root))
+		return;
+
+	first = rb_entry(rb_first_cached(tree), struct interval_tree_node,
+			 rb)->start;
+	last = rb_entry(tree->rb_root.rb_node, struct interval_tree_node,
+			rb)->__subtree_last;
+	watch(kvm, first, last + 1);
+}
+
 /**
  * kvm_mmu_notifier_publish_memslots() - make memslots the active ones
  * @kvm: the VM, whose slots_lock is held
@@ -543,7 +614,8 @@ void kvm_mmu_notifier_destroy(struct kvm *kvm)
  * @slots: its new memslots
  *
  * Waits until no host range is between start and end, for the sake of
- * kvm_mmu_notifier_invalidate_range_end().  Starts that come meanwhile go
+ * kvm_mmu_notifier_invalidate_range_end(); first for those that KVM wasn't notified
+ * of, if the memslots are outside of what it was notified of so far.  Starts that come meanwhile go
  * first, and are part of the same wait in the figures of the mm.
  */
 void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
@@ -551,6 +623,8 @@ void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 {
 	struct mmu_notifier_wait wait;
 	bool waited = false;
+
+	watch_memslots(kvm, slots);
 
 	spin_lock(&kvm->mn_lock);
 	while (kvm->mn_ranges.nr) {
