@@ -59,11 +59,12 @@ use_build() {
 # A script that only removes the build directory says so.
 [ -n "${no_build:-}" ] || use_build
 
-# kernel_make SOURCE OUTPUT ARGUMENT...: make in a kernel tree
 # Nothing of where and when it was built goes into the objects, so that ccache
 # finds them again from another clone.
+export CCACHE_BASEDIR=$build CCACHE_NOHASHDIR=1
+
+# kernel_make SOURCE OUTPUT ARGUMENT...: make in a kernel tree
 kernel_make() {
-	CCACHE_BASEDIR=$build CCACHE_NOHASHDIR=1 \
 	KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' \
 	KBUILD_BUILD_USER=builder KBUILD_BUILD_HOST=localhost \
 	KBUILD_BUILD_VERSION=1 \
