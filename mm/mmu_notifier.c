@@ -41,6 +41,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/srcu.h>
 
 #include <kunit/static_stub.h>
 
@@ -147,9 +148,10 @@ static struct mmu_notifier_span initial_span(const struct mmu_notifier_ops *ops)
 }
 
 /*
- * A range may read one bound before and the other after.  That is harmless: of a
- * span that grows, it reads the old one or more, and whoever makes it grow waits; and
- * a span shrinks only to something that is in it.
+ * A range may read one bound before and the other after.  That is harmless: a span
+ * shrinks only to something that is in it; and of one that grows, a range reads the
+ * old one or more, and mmu_notifier_add_span() waits.  It grows also while no range is
+ * in progress, for a registration, and to everything when the list is empty.
  */
 static void set_span(struct mmu_notifier_subscriptions *subs,
 		     struct mmu_notifier_span span)
@@ -188,9 +190,11 @@ void mmu_notifier_add_span(struct mmu_notifier *subscription,
 	spin_unlock(&subs->lock);
 
 	/*
-	 * Even if the span was wide enough: whoever has made it so may still wait.
-	 * A range has seen the new span, or is waited for.
+	 * A range has seen the new span, or is waited for; even if the span was wide
+	 * enough, as whoever has made it so may still wait.
 	 */
+	if (mmu_notifier_readers_have_left(subs->readers, MMU_NOTIFIER_PASSED))
+		return;
 	mmu_notifier_wait_begin(&wait, subscription->mm, MMU_NOTIFIER_WAIT_SPAN);
 	mmu_notifier_readers_wait(subs->readers, MMU_NOTIFIER_PASSED);
 	mmu_notifier_wait_end(&wait);
@@ -280,7 +284,6 @@ static void disarm_work(struct work_struct *work)
 {
 	struct mmu_notifier_subscriptions *subs =
 		container_of(work, struct mmu_notifier_subscriptions, disarm_work);
-
 	unsigned long serial;
 	bool due;
 
@@ -413,8 +416,6 @@ static int attach_locked(struct mm_struct *mm, bool to_list,
 	if (ret)
 		goto undo;
 
-	if (new_readers)
-		subs->readers = new_readers;
 	/*
 	 * attach_to_open(), the one reader that holds none of the locks, must see
 	 * @subs initialised.  Pairs with smp_load_acquire() there.
@@ -423,6 +424,8 @@ static int attach_locked(struct mm_struct *mm, bool to_list,
 	mmu_notifier_figures_show(&subs->figures);
 
 	spin_lock(&subs->lock);
+	if (new_readers)
+		subs->readers = new_readers;
 	was_armed = subs->armed;
 	subs->armed = true;
 	attach(subs, subscription);
@@ -729,20 +732,17 @@ struct mmu_notifier *mmu_notifier_get(const struct mmu_notifier_ops *ops,
 EXPORT_SYMBOL_GPL(mmu_notifier_get);
 
 /*
- * Wait until no callback runs of a subscription that has been taken out of the list,
- * and which had those in @wants: those under RCU are waited for at the same time.
+ * Wait until nobody has any more to do with what has been taken out of the list: those
+ * who are in callbacks, and those who walk the list under RCU, be it for the callbacks
+ * of others.
  */
-static void wait_for_readers(struct mmu_notifier_subscriptions *subs,
-			     unsigned int wants)
+static void wait_for_walks(struct mmu_notifier_subscriptions *subs)
 {
-	unsigned long grace_period = 0;
+	unsigned long grace_period = get_state_synchronize_rcu();
 
-	wants &= WANTS_ATOMIC;
-	if (wants)
-		grace_period = start_poll_synchronize_rcu();
 	mmu_notifier_readers_wait(subs->readers, MMU_NOTIFIER_CALLBACKS);
-	if (wants)
-		cond_synchronize_rcu(grace_period);
+	/* No wait if the other one was long enough. */
+	cond_synchronize_rcu(grace_period);
 }
 
 static void free_after_put(struct mmu_notifier *sub)
@@ -766,7 +766,7 @@ static void free_puts_work(struct work_struct *work)
 	struct mmu_notifier *sub, *next;
 
 	/* They were taken out of the list before they came here. */
-	wait_for_readers(subs, WANTS_ATOMIC);
+	wait_for_walks(subs);
 	llist_for_each_entry_safe(sub, next, puts, put)
 		free_after_put(sub);
 }
@@ -839,14 +839,23 @@ EXPORT_SYMBOL_GPL(mmu_notifier_synchronize);
 
 /* --- unregister and exit -------------------------------------------------- */
 
-/* @wants: 0 to wait for release() alone, which may sleep */
-static void wait_for_callbacks(struct mmu_notifier_subscriptions *subs,
-			       struct mm_struct *mm, unsigned int wants)
+static void wait_for_release(struct mmu_notifier_subscriptions *subs,
+			     struct mm_struct *mm)
 {
 	struct mmu_notifier_wait wait;
 
 	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_CALLBACKS);
-	wait_for_readers(subs, wants);
+	mmu_notifier_readers_wait(subs->readers, MMU_NOTIFIER_CALLBACKS);
+	mmu_notifier_wait_end(&wait);
+}
+
+static void wait_for_callbacks(struct mmu_notifier_subscriptions *subs,
+			       struct mm_struct *mm)
+{
+	struct mmu_notifier_wait wait;
+
+	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_CALLBACKS);
+	wait_for_walks(subs);
 	mmu_notifier_wait_end(&wait);
 }
 
@@ -918,14 +927,14 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 
 	/* exit_mmap() may be in release(): ranges are delivered until it returns. */
 	if (!released)
-		wait_for_callbacks(subs, mm, 0);
+		wait_for_release(subs, mm);
 
 	spin_lock(&subs->lock);
 	unlink_notifier(subs, subscription);
 	spin_unlock(&subs->lock);
 
 	/* For running callbacks, and for exit_mmap() in call_release(). */
-	wait_for_callbacks(subs, mm, wanted_by(subscription->ops));
+	wait_for_callbacks(subs, mm);
 	mmu_subscription_ended(&subscription->subscribed);
 	mmdrop(mm);
 }
@@ -959,7 +968,7 @@ void __mmu_notifier_release(struct mm_struct *mm)
 	 * A concurrent unregister may be in release(): until that has returned,
 	 * the subscription must be notified, and no page may be freed.
 	 */
-	wait_for_callbacks(subs, mm, 0);
+	wait_for_release(subs, mm);
 
 	spin_lock(&subs->lock);
 	hlist_for_each_entry_safe(sub, next, &subs->list, hlist)

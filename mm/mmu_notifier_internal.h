@@ -9,7 +9,6 @@
 #include <linux/kernel.h>
 #include <linux/llist.h>
 #include <linux/mmu_notifier.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -81,7 +80,7 @@ struct mmu_notifier_subscriptions {
 	struct mmu_notifier_span span;
 	bool armed;
 	unsigned long serial;
-	spinlock_t lock;	/* @list, @span, @armed, @serial, @intervals */
+	spinlock_t lock;	/* @list to @serial, @readers, @intervals */
 	struct mmu_notifier_readers *readers;
 	struct mmu_notifier_intervals intervals;
 	struct llist_head puts;
@@ -107,9 +106,6 @@ enum mmu_notifier_wants {
 	WANTS_FINISH		= 1 << 6,
 };
 
-/* The callbacks that are made under RCU, and must not sleep */
-#define WANTS_ATOMIC	(WANTS_FLUSH_YOUNG | WANTS_YOUNG | WANTS_TEST_YOUNG | \
-			 WANTS_TLB)
 /* Those that a subscriber misses outside the span that it cares for */
 #define WANTS_SPANNED	(WANTS_START | WANTS_END | WANTS_FLUSH_YOUNG | \
 			 WANTS_YOUNG | WANTS_TEST_YOUNG)
@@ -160,8 +156,7 @@ mmu_interval_invalidate(struct mmu_interval_notifier *sub,
 static inline bool
 mmu_notifier_may_walk(struct mmu_notifier_subscriptions *subs)
 {
-	return lockdep_is_held(&subs->lock) || rcu_read_lock_held() ||
-	       lockdep_is_held(subs->readers);
+	return lockdep_is_held(&subs->lock) || lockdep_is_held(subs->readers);
 }
 
 /* --- which addresses subscribers care for --------------------------------- */

@@ -80,6 +80,27 @@ static void wait_for_phase(struct mmu_notifier_readers *readers,
 }
 
 /**
+ * mmu_notifier_readers_have_left - check whether mmu_notifier_readers_wait() would wait
+ * @readers: where
+ * @what: of what
+ *
+ * Return: true if all have left that must be waited for.
+ */
+bool mmu_notifier_readers_have_left(struct mmu_notifier_readers *readers,
+				    enum mmu_notifier_readers_of what)
+{
+	unsigned int reader;
+
+	/* As in mmu_notifier_readers_wait(): (B), and (D). */
+	smp_mb();
+	for (reader = 0; reader <= (readers->mask << 1 | 1); reader++)
+		if (atomic_read_acquire(mmu_notifier_reader_count(readers, what,
+								  reader)))
+			return false;
+	return true;
+}
+
+/**
  * mmu_notifier_readers_wait - wait until those who are inside have left
  * @readers: where
  * @what: of what

@@ -78,6 +78,8 @@ struct mmu_notifier_readers {
 
 struct mmu_notifier_readers *mmu_notifier_readers_alloc(void);
 void mmu_notifier_readers_free(struct mmu_notifier_readers *readers);
+bool mmu_notifier_readers_have_left(struct mmu_notifier_readers *readers,
+				    enum mmu_notifier_readers_of what);
 void mmu_notifier_readers_wait(struct mmu_notifier_readers *readers,
 			       enum mmu_notifier_readers_of what);
 

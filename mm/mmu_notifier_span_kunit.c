@@ -236,20 +236,23 @@ static void unregister_thread(void *data)
 /* Of a range that was passed over the subscriber sees neither start nor end. */
 static void add_waits(struct kunit *test)
 {
-	struct held_range *held = mn_test_alloc(test, sizeof(*held));
+	struct held_range *held = mn_test_alloc(test, 2 * sizeof(*held));
 	struct mm_struct *mm = mn_test_mm(test);
 	struct spanned *sub = spanned_new(test, mm);
-	struct mn_thread *range, *add;
+	struct mn_thread *passed, *notified, *add;
 
-	range = hold_range(test, held, mm, 10);
+	passed = hold_range(test, &held[0], mm, 10);
 	add = mn_thread_run(test, add_page_10, sub);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(add));
 	/* those that start meanwhile are notified, and not waited for */
-	mn_gate_open(held->gate);
-	KUNIT_EXPECT_TRUE(test, mn_thread_join(add));
-	KUNIT_EXPECT_TRUE(test, mn_thread_join(range));
-	KUNIT_EXPECT_EQ(test, atomic_read(&sub->starts), 0);
+	notified = hold_range(test, &held[1], mm, 10);
+	mn_gate_open(held[0].gate);
+	KUNIT_EXPECT_TRUE(test, mn_thread_completed(add));
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(passed));
+	KUNIT_EXPECT_EQ(test, atomic_read(&sub->starts), 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&sub->ends), 0);
+	mn_gate_open(held[1].gate);
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(notified));
 	KUNIT_EXPECT_TRUE(test, is_notified(test, sub, 10, 1));
 	mmu_notifier_unregister(&sub->mn, mm);
 }
@@ -315,8 +318,7 @@ static void unregister_beside_passed_range(struct kunit *test)
 
 	mn_gate_open(held->gate);
 	KUNIT_EXPECT_TRUE(test, mn_thread_join(range));
-	KUNIT_EXPECT_TRUE(test, flush_work(&subs->disarm_work) ||
-			  !READ_ONCE(subs->armed));
+	flush_work(&subs->disarm_work);
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(subs->armed));
 	/* and nothing of it is left for the next one */
 	sub = spanned_new(test, mm);
@@ -423,6 +425,16 @@ static void leave(struct mmu_notifier_readers *readers, unsigned int reader)
 	mmu_notifier_reader_leave(readers, MMU_NOTIFIER_CALLBACKS, reader);
 }
 
+static bool leaves_phase(struct mmu_notifier_readers *readers, unsigned int phase)
+{
+	unsigned int *now = &readers->wait[MMU_NOTIFIER_CALLBACKS].phase;
+	unsigned long deadline = jiffies + MN_DEADLOCK;
+
+	while (READ_ONCE(*now) == phase && time_before(jiffies, deadline))
+		schedule_timeout_uninterruptible(1);
+	return READ_ONCE(*now) != phase;
+}
+
 /* Those who come later are not waited for, in whichever phase. */
 static void waits_for_earlier_readers(struct kunit *test)
 {
@@ -435,6 +447,7 @@ static void waits_for_earlier_readers(struct kunit *test)
 		early = enter(readers);
 		thread = mn_thread_run(test, wait_thread, readers);
 		KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
+		KUNIT_EXPECT_TRUE(test, leaves_phase(readers, early & 1));
 		late = enter(readers);
 		KUNIT_EXPECT_NE(test, early, late);
 		leave(readers, early);

@@ -33,8 +33,8 @@ static struct kvm *mn_to_kvm(struct mmu_notifier *mn)
 }
 
 /*
- * Whether a host range holds guest memory.  For a range between start and end
- * the answer doesn't change, see kvm_mmu_notifier_publish_memslots().
+ * Whether a host range holds guest memory.  For a range that is in mn_ranges the
+ * answer doesn't change, see kvm_mmu_notifier_publish_memslots().
  */
 static bool hva_range_has_guest_memory(struct kvm *kvm, unsigned long start,
 				       unsigned long end)
@@ -146,7 +146,10 @@ static bool is_watched(struct kvm *kvm, unsigned long start, unsigned long end)
 	return watched;
 }
 
-/* On return range_began() has been called for all that run in the span. */
+/*
+ * On return range_began() has been called for all that run in the span, or will be
+ * before they change page tables.
+ */
 static void watch(struct kvm *kvm, unsigned long start, unsigned long end)
 {
 	struct mmu_notifier_span *span = &kvm->mn_span;
@@ -171,7 +174,9 @@ static bool must_wait_for_hva(struct kvm *kvm, unsigned long hva)
  * @kvm: the VM
  * @hva: the host address
  *
- * If there is none, this is no wait, and appears in no figure of the mm.
+ * If there is none, this is no wait, and appears in no figure of the mm.  A cache of
+ * an address that is far from all memslots also waits for the ranges that KVM wasn't
+ * notified of, the first time, and a signal doesn't end that.
  *
  * Context: may sleep.  The caller holds no lock that a range callback, or the
  * code that changes page tables, takes.
@@ -416,7 +421,6 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 		.flush		= true,
 		.may_block	= mmu_notifier_range_blockable(range),
 	};
-
 	bool in_slots;
 	int idx;
 
@@ -424,9 +428,8 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 
 	idx = srcu_read_lock(&kvm->srcu);
 	/*
-	 * Until the range has ended no memslots are published: start and end
-	 * must agree on whether the range is guest memory, otherwise begin and
-	 * end of the invalidation wouldn't pair.
+	 * Until the range has ended no memslots are published: for those that it
+	 * touches no invalidation would have begun.
 	 */
 	spin_lock(&kvm->mn_lock);
 	in_slots = range_began(kvm, range->start, range->end);
@@ -613,10 +616,12 @@ static void watch_memslots(struct kvm *kvm, const struct kvm_memslots *slots)
  * @as_id: the address space
  * @slots: its new memslots
  *
- * Waits until no host range is between start and end, for the sake of
- * kvm_mmu_notifier_invalidate_range_end(); first for those that KVM wasn't notified
- * of, if the memslots are outside of what it was notified of so far.  Starts that come meanwhile go
- * first, and are part of the same wait in the figures of the mm.
+ * Waits until no host range that KVM was notified of is between start and end: a
+ * page of the new memslots could be mapped that one of these is about to take away,
+ * as it began no invalidation for them.  Before that it waits for those that KVM
+ * wasn't notified of, if the memslots are outside of what it was notified of so
+ * far.  Starts that come meanwhile go first, and are part of the same wait in the
+ * figures of the mm.
  */
 void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 				       struct kvm_memslots *slots)

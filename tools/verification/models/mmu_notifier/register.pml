@@ -21,9 +21,9 @@
  *	range_end	list_end()
  *	Other		arm() and disarm() on behalf of another mm
  *
- * What is under mmu_notifier_subscriptions::lock is one atomic step.  SRCU is
+ * What is under mmu_notifier_subscriptions::lock is one atomic step.  There is
  * whether there is a reader and, for each that waits, whether it still waits for
- * that reader.
+ * that reader; readers.pml has how.
  * That the key is turned off a while later than its count says is left out: it
  * is on for longer, never for less.  To keep the model finite, serial numbers are 1
  * for the older and 2 for the newer subscriber: only their order matters.
@@ -88,8 +88,8 @@ bit linked[NR_SUBS];
 byte serial_of[NR_SUBS];
 bit wants, armed;
 
-bit srcu_reader;	/* the range is in a read section */
-bit srcu_waits[NR_SUBS];	/* synchronize_srcu() waits for it */
+bit walker;	/* the range is in a read section */
+bit waits[NR_SUBS];	/* wait_for_readers() waits for it */
 
 bit heard[NR_SUBS];	/* of the start of the range, not yet of its end */
 bit subscribed[NR_SUBS];	/* registration has returned 0 */
@@ -116,24 +116,24 @@ inline up_write(l)
 	writer[l] = 0
 }
 
-inline srcu_read_lock()
+inline walk_begin()
 {
-	srcu_reader = 1
+	walker = 1
 }
 
-inline srcu_read_unlock()
+inline walk_end()
 {
 	d_step {
-		srcu_reader = 0;
-		srcu_waits[0] = 0;
-		srcu_waits[1] = 0
+		walker = 0;
+		waits[0] = 0;
+		waits[1] = 0
 	}
 }
 
-inline synchronize_srcu()
+inline wait_for_readers()
 {
-	srcu_waits[s] = srcu_reader;
-	srcu_waits[s] == 0
+	waits[s] = walker;
+	waits[s] == 0
 }
 
 /* --- the range ------------------------------------------------------------ */
@@ -184,7 +184,7 @@ inline unwind_starts()
 
 inline range_start()
 {
-	srcu_read_lock();
+	walk_begin();
 	sub = head;
 	do
 	:: sub == NONE ->
@@ -199,12 +199,12 @@ inline range_start()
 		sub = NONE;
 		break
 	od;
-	srcu_read_unlock()
+	walk_end()
 }
 
 inline range_end()
 {
-	srcu_read_lock();
+	walk_begin();
 	sub = head;
 	do
 	:: sub == NONE ->
@@ -212,7 +212,7 @@ inline range_end()
 	:: else ->
 		call_end(sub)
 	od;
-	srcu_read_unlock()
+	walk_end()
 }
 
 #define mm_has_notifiers	(key && has_subscriptions)
@@ -426,7 +426,7 @@ end:
 
 			subscribed[s] = 0;
 			unlink();
-			synchronize_srcu();
+			wait_for_readers();
 			d_step {
 				heard[s] = 0;
 				next[s] = NONE;

@@ -13,19 +13,21 @@
  *	Unregister	mmu_notifier_unregister()
  *	Put		mmu_notifier_put(), free_after_callbacks(), then
  *			mmu_notifier_synchronize()
- *	Srcu		the SRCU callback: free_after_put()
+ *	Work		free_puts_work(), free_after_put()
  *	Exit		exit_mmap(): __mmu_notifier_release(), unmapping and
  *			freeing, unlinking from the reverse map; mmdrop()
  *	Reclaim		a range of try_to_unmap(): list_start(), the page is
- *			freed, list_end(); and the page comes back
+ *			freed, list_end(); and the page comes back; or a test of
+ *			accessed bits, clear_young(), which walks the list under RCU
  *	Fault		both secondary MMUs, as their contract has it: nothing
  *			is set up during a range or when release() has begun
  *	Destroy		subscriptions_destroy_work()
  *	call_release	call_release(); release() itself is two steps: set up
  *			nothing more, and drop what there is
  *
- * What is under mmu_notifier_subscriptions::lock is one atomic step.  SRCU is
- * the set of readers and, for each that waits, the readers it still waits for.
+ * What is under mmu_notifier_subscriptions::lock is one atomic step.  There
+ * is the set of readers and, for each that waits, the readers it still waits for;
+ * readers.pml has how.  RCU is the same with its only reader.
  * exit_mmap() delivers ranges too, but then no subscriber is left to be notified,
  * and the claim is that nothing is mapped any more.
  *
@@ -35,8 +37,9 @@
  *	claim_released	pages are freed by exit_mmap() after every release()
  *			has returned
  *	claim_unmapped	no page is freed that a secondary MMU maps
- *	claim_quiet	no callback runs once unregister has returned, or
- *			free_notifier() has been called; free_notifier() is not
+ *	claim_quiet	no callback runs, and nobody looks at the subscription,
+ *			once unregister has returned, or free_notifier() has been
+ *			called; free_notifier() is not
  *			running once mmu_notifier_synchronize() has returned
  *	claim_alive	struct mmu_notifier_subscriptions is not used once it
  *			is freed, and its list is empty then
@@ -45,7 +48,7 @@
  * Mutants, and the claim that the search first finds broken by each:
  *
  *	MUT_NO_RELEASED_FLAG	claim_once	->released is not checked
- *	MUT_UNLINK_FIRST	claim_released	out of the list before release()
+ *	MUT_UNLINK_FIRST	claim_unmapped	out of the list before release()
  *	MUT_NO_WAIT_FOR_EXIT	claim_unmapped	unregister unlinks while
  *						exit_mmap() is in release()
  *	MUT_RELEASE_NO_READER	claim_released	unregister calls release()
@@ -53,7 +56,9 @@
  *	MUT_NO_SYNC_EXIT	claim_released	exit_mmap() doesn't wait
  *	MUT_NO_SYNC_UNREGISTER	claim_quiet	unregister doesn't wait for
  *						callbacks
- *	MUT_PUT_NO_SRCU		claim_quiet	put frees at once
+ *	MUT_NO_RCU_UNREGISTER	claim_quiet	nor for those who test accessed bits
+ *	MUT_PUT_NO_WAIT		claim_quiet	put frees at once
+ *	MUT_PUT_NO_RCU		claim_quiet	or while accessed bits are tested
  *	MUT_UP_BEFORE_FREE	claim_quiet	mmu_notifier_synchronize() is
  *						woken before free_notifier()
  *	MUT_SYNC_MM_ONLY	claim_quiet	it waits for callbacks, not for
@@ -77,7 +82,7 @@
 #define EXIT		0
 #define UNREGISTER	1
 #define RECLAIM		2
-#define SRCU		3
+#define WORK		3
 #define PUT		4
 
 /* Always 0: they name, in pan's output, what was violated. */
@@ -98,8 +103,10 @@ byte next[2];
 bit linked[2] = 1;
 bit released[2];
 
-byte srcu_readers;
-byte srcu_waits[5];
+byte walkers;
+byte waits[5];
+bit rcu_walker;
+bit rcu_waits[2];	/* of A's unregister, and of the work for B */
 bit callback_queued, callback_running;
 bit puts_readers;	/* of mmu_notifier_puts */
 
@@ -118,33 +125,50 @@ inline use_subscriptions()
 	CLAIM(claim_alive, !freed)
 }
 
-inline srcu_read_lock(who)
+inline walk_begin(who)
 {
 	d_step {
 		use_subscriptions();
-		srcu_readers = srcu_readers | BIT(who)
+		walkers = walkers | BIT(who)
 	}
 }
 
-inline srcu_read_unlock(who)
+inline walk_end(who)
 {
 	d_step {
 		use_subscriptions();
-		srcu_readers = srcu_readers & ~BIT(who);
-		srcu_waits[EXIT] = srcu_waits[EXIT] & ~BIT(who);
-		srcu_waits[UNREGISTER] = srcu_waits[UNREGISTER] & ~BIT(who);
-		srcu_waits[SRCU] = srcu_waits[SRCU] & ~BIT(who);
-		srcu_waits[PUT] = srcu_waits[PUT] & ~BIT(who)
+		walkers = walkers & ~BIT(who);
+		waits[EXIT] = waits[EXIT] & ~BIT(who);
+		waits[UNREGISTER] = waits[UNREGISTER] & ~BIT(who);
+		waits[WORK] = waits[WORK] & ~BIT(who);
+		waits[PUT] = waits[PUT] & ~BIT(who)
 	}
 }
 
-inline synchronize_srcu(who)
+inline rcu_read_lock()
 {
 	d_step {
 		use_subscriptions();
-		srcu_waits[who] = srcu_readers
+		rcu_walker = 1
 	}
-	srcu_waits[who] == 0;
+}
+
+inline rcu_read_unlock()
+{
+	d_step {
+		rcu_walker = 0;
+		rcu_waits[A] = 0;
+		rcu_waits[B] = 0
+	}
+}
+
+inline wait_for_readers(who)
+{
+	d_step {
+		use_subscriptions();
+		waits[who] = walkers
+	}
+	waits[who] == 0;
 	use_subscriptions()
 }
 
@@ -229,17 +253,17 @@ proctype Unregister()
 #ifdef MUT_RELEASE_NO_READER
 	call_release(A, ours, theirs);
 #else
-	srcu_read_lock(UNREGISTER);
+	walk_begin(UNREGISTER);
 	call_release(A, ours, theirs);
 #ifdef MUT_SYNC_IN_READER
-	synchronize_srcu(UNREGISTER);
+	wait_for_readers(UNREGISTER);
 #endif
-	srcu_read_unlock(UNREGISTER);
+	walk_end(UNREGISTER);
 #endif
 
 #ifndef MUT_NO_WAIT_FOR_EXIT
 	if
-	:: theirs -> synchronize_srcu(UNREGISTER)
+	:: theirs -> wait_for_readers(UNREGISTER)
 	:: else
 	fi;
 #endif
@@ -248,7 +272,11 @@ proctype Unregister()
 	mmdrop();
 #endif
 #ifndef MUT_NO_SYNC_UNREGISTER
-	synchronize_srcu(UNREGISTER);
+	wait_for_readers(UNREGISTER);
+#endif
+#ifndef MUT_NO_RCU_UNREGISTER
+	rcu_waits[A] = rcu_walker;
+	!rcu_waits[A];
 #endif
 #ifndef MUT_DROP_BEFORE_SYNC
 	mmdrop();
@@ -272,26 +300,29 @@ proctype Put()
 	puts_readers = 1;
 	d_step {
 		use_subscriptions();
-#ifndef MUT_PUT_NO_SRCU
-		srcu_waits[SRCU] = srcu_readers;
+#ifndef MUT_PUT_NO_WAIT
+		waits[WORK] = walkers;
+#ifndef MUT_PUT_NO_RCU
+		rcu_waits[B] = rcu_walker;
+#endif
 #endif
 		callback_queued = 1
 	}
 
 	/* mmu_notifier_synchronize() */
 #ifdef MUT_SYNC_MM_ONLY
-	srcu_waits[PUT] = srcu_readers;
-	srcu_waits[PUT] == 0;
+	waits[PUT] = walkers;
+	waits[PUT] == 0;
 #else
 	puts_readers == 0;
 #endif
 	unloaded = 1
 }
 
-proctype Srcu()
+proctype Work()
 {
 	atomic {
-		callback_queued && !srcu_waits[SRCU] ->
+		callback_queued && !waits[WORK] && !rcu_waits[B] ->
 		callback_queued = 0;
 		callback_running = 1
 	}
@@ -308,7 +339,7 @@ proctype Srcu()
 	puts_readers = 0;
 #endif
 	mmdrop();
-	/* Back in SRCU's own code */
+	/* Back in the workqueue's code, which has the work item in there */
 	use_subscriptions();
 	callback_running = 0
 }
@@ -335,7 +366,7 @@ proctype Exit()
 #endif
 	if
 	:: head != NONE ->
-		srcu_read_lock(EXIT);
+		walk_begin(EXIT);
 		sub = head;
 		do
 		:: sub == NONE ->
@@ -344,9 +375,9 @@ proctype Exit()
 			call_release(sub, ours, theirs);
 			sub = next[sub]
 		od;
-		srcu_read_unlock(EXIT);
+		walk_end(EXIT);
 #ifndef MUT_NO_SYNC_EXIT
-		synchronize_srcu(EXIT);
+		wait_for_readers(EXIT);
 #endif
 		d_step {
 			unlink(A);
@@ -372,8 +403,20 @@ proctype Reclaim()
 end:
 	do
 	:: atomic { !rmap_lock && in_rmap -> rmap_lock = 1 }
+		rcu_read_lock();
+		sub = head;
+		do
+		:: sub == NONE ->
+			break
+		:: else ->
+			CLAIM(claim_quiet, !gone[sub]);
+			sub = next[sub]
+		od;
+		rcu_read_unlock();
+		rmap_lock = 0
+	:: atomic { !rmap_lock && in_rmap -> rmap_lock = 1 }
 #ifndef MUT_UNDELIVERED
-		srcu_read_lock(RECLAIM);
+		walk_begin(RECLAIM);
 		sub = head;
 		do
 		:: sub == NONE ->
@@ -387,7 +430,7 @@ end:
 			callback_return(sub);
 			sub = next[sub]
 		od;
-		srcu_read_unlock(RECLAIM);
+		walk_end(RECLAIM);
 #endif
 		if
 		:: mapped ->
@@ -398,7 +441,7 @@ end:
 		:: else
 		fi;
 #ifndef MUT_UNDELIVERED
-		srcu_read_lock(RECLAIM);
+		walk_begin(RECLAIM);
 		sub = head;
 		do
 		:: sub == NONE ->
@@ -409,7 +452,7 @@ end:
 			callback_return(sub);
 			sub = next[sub]
 		od;
-		srcu_read_unlock(RECLAIM);
+		walk_end(RECLAIM);
 #endif
 		rmap_lock = 0
 	:: atomic { !in_rmap -> break }
@@ -440,7 +483,7 @@ proctype Destroy()
 	!callback_queued && !callback_running;
 #endif
 	d_step {
-		CLAIM(claim_alive, !srcu_readers);
+		CLAIM(claim_alive, !walkers);
 		freed = 1
 	}
 }
@@ -454,7 +497,7 @@ init
 		fi;
 		run Unregister();
 		run Put();
-		run Srcu();
+		run Work();
 		run Exit();
 		run Reclaim();
 		run Fault();

@@ -13,7 +13,9 @@
  *	Range		notify_start(), pass_over(), the page tables change,
  *			__mmu_notifier_invalidate_range_end()
  *	passed		the counters of MMU_NOTIFIER_PASSED: readers.pml has what it
- *			takes to wait for them
+ *			takes to wait for them.  There each counter must have been
+ *			0 at some time, here their sum: a range that counts itself
+ *			later looks again, and sees what has changed
  *	in_span		mmu_notifier_in_span()
  *	Subscriber	mmu_notifier_register(), mmu_notifier_add_span(), and
  *			unlink_notifier(), sum_up()
