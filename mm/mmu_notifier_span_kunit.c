@@ -71,7 +71,7 @@ static struct spanned *spanned_new(struct kunit *test, struct mm_struct *mm)
 	return sub;
 }
 
-static void add_pages(struct spanned *sub, unsigned int first, unsigned int nr)
+static void care_for(struct spanned *sub, unsigned int first, unsigned int nr)
 {
 	mmu_notifier_add_span(&sub->mn, mn_page(first), mn_page(first + nr));
 }
@@ -103,7 +103,7 @@ static void edges(struct kunit *test)
 	struct mm_struct *mm = mn_test_mm(test);
 	struct spanned *sub = spanned_new(test, mm);
 
-	add_pages(sub, 10, 10);
+	care_for(sub, 10, 10);
 	KUNIT_EXPECT_FALSE(test, is_notified(test, sub, 0, 10));
 	KUNIT_EXPECT_FALSE(test, is_notified(test, sub, 20, 10));
 	KUNIT_EXPECT_TRUE(test, is_notified(test, sub, 0, 11));
@@ -119,12 +119,12 @@ static void grows_both_ways(struct kunit *test)
 	struct mm_struct *mm = mn_test_mm(test);
 	struct spanned *sub = spanned_new(test, mm);
 
-	add_pages(sub, 10, 1);
+	care_for(sub, 10, 1);
 	KUNIT_EXPECT_FALSE(test, is_notified(test, sub, 14, 1));
-	add_pages(sub, 20, 1);
+	care_for(sub, 20, 1);
 	KUNIT_EXPECT_TRUE(test, is_notified(test, sub, 14, 1));
 	KUNIT_EXPECT_FALSE(test, is_notified(test, sub, 9, 1));
-	add_pages(sub, 5, 1);
+	care_for(sub, 5, 1);
 	KUNIT_EXPECT_TRUE(test, is_notified(test, sub, 9, 1));
 	KUNIT_EXPECT_TRUE(test, is_notified(test, sub, 20, 1));
 	KUNIT_EXPECT_FALSE(test, is_notified(test, sub, 21, 1));
@@ -138,7 +138,7 @@ static void beside_one_of_all(struct kunit *test)
 	struct spanned *sub = spanned_new(test, mm);
 	struct mn_listener *all = mn_listener_alloc(test);
 
-	add_pages(sub, 10, 1);
+	care_for(sub, 10, 1);
 	mn_invalidate_at(mm, 0, 1);
 	all->mn.ops = &mn_listener_ops;
 	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&all->mn, mm), 0);
@@ -157,8 +157,8 @@ static void two_spans(struct kunit *test)
 	struct spanned *low = spanned_new(test, mm);
 	struct spanned *high = spanned_new(test, mm);
 
-	add_pages(low, 0, 1);
-	add_pages(high, 20, 1);
+	care_for(low, 0, 1);
+	care_for(high, 20, 1);
 	KUNIT_EXPECT_TRUE(test, is_notified(test, low, 0, 1));
 	KUNIT_EXPECT_TRUE(test, is_notified(test, high, 20, 1));
 	mmu_notifier_unregister(&high->mn, mm);
@@ -173,7 +173,7 @@ static void accessed_bits(struct kunit *test)
 	struct spanned *sub = spanned_new(test, mm);
 	unsigned long in = mn_page(10), out = mn_page(11);
 
-	add_pages(sub, 10, 1);
+	care_for(sub, 10, 1);
 	KUNIT_EXPECT_EQ(test, mmu_notifier_test_young(mm, out), 0);
 	KUNIT_EXPECT_EQ(test, mmu_notifier_clear_young(mm, out, out + PAGE_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, mmu_notifier_clear_flush_young(mm, out,
@@ -223,7 +223,7 @@ static struct mn_thread *hold_range(struct kunit *test, struct held_range *held,
 
 static void add_page_10(void *data)
 {
-	add_pages(data, 10, 1);
+	care_for(data, 10, 1);
 }
 
 static void unregister_thread(void *data)
@@ -284,7 +284,7 @@ static void add_beside_notified_range(struct kunit *test)
 	struct spanned *sub = spanned_new(test, mm);
 	struct mn_thread *range, *add;
 
-	add_pages(sub, 20, 1);
+	care_for(sub, 20, 1);
 	range = hold_range(test, held, mm, 20);
 	add = mn_thread_run(test, add_page_10, sub);
 	KUNIT_EXPECT_TRUE(test, mn_thread_completed(add));
@@ -322,7 +322,7 @@ static void unregister_beside_passed_range(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(subs->armed));
 	/* and nothing of it is left for the next one */
 	sub = spanned_new(test, mm);
-	add_pages(sub, 10, 1);
+	care_for(sub, 10, 1);
 	mmu_notifier_unregister(&sub->mn, mm);
 }
 
@@ -386,7 +386,7 @@ static void at_random(struct kunit *test)
 		sub = spanned_new(test, mm);
 		schedule_timeout_uninterruptible(1);
 		passed += atomic_read(&random->busy) != 0;
-		add_pages(sub, 10, 1);
+		care_for(sub, 10, 1);
 		for (i = 0; i < 3; i++) {
 			expect_notified_of_all(test, random, sub);
 			schedule_timeout_uninterruptible(1);
