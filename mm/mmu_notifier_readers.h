@@ -47,8 +47,9 @@
 enum mmu_notifier_readers_of {
 	MMU_NOTIFIER_CALLBACKS,
 	MMU_NOTIFIER_PASSED,
-	NR_MMU_NOTIFIER_READERS_OF,
 };
+
+#define NR_MMU_NOTIFIER_READERS_OF	(MMU_NOTIFIER_PASSED + 1)
 
 /* The counters of a group of CPUs have a cache line of their own. */
 struct mmu_notifier_reader_group {
@@ -66,7 +67,7 @@ struct mmu_notifier_reader_group {
 struct mmu_notifier_readers {
 	struct {
 		unsigned int phase;
-		struct mutex mutex;
+		struct mutex mutex;	/* @phase, held while one waits */
 		wait_queue_head_t wq;
 	} wait[NR_MMU_NOTIFIER_READERS_OF];
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
@@ -128,12 +129,14 @@ mmu_notifier_reader_leave(struct mmu_notifier_readers *readers,
 			  enum mmu_notifier_readers_of what,
 			  unsigned int reader)
 {
+	/* (C), pairs with (D) in mmu_notifier_readers_wait(). */
+	if (!atomic_dec_and_test(mmu_notifier_reader_count(readers, what, reader)))
+		return;
 	/*
-	 * (C), pairs with (D) in mmu_notifier_readers_wait().  Fully ordered, also
-	 * against a waiter that queues itself and then looks at the counter.
+	 * Nor is this before the count: that was fully ordered, and a waiter queues
+	 * itself, with a full barrier, before it looks at the count again.
 	 */
-	if (atomic_dec_and_test(mmu_notifier_reader_count(readers, what, reader)) &&
-	    waitqueue_active(&readers->wait[what].wq))
+	if (waitqueue_active(&readers->wait[what].wq))
 		wake_up_all(&readers->wait[what].wq);
 }
 

@@ -364,8 +364,10 @@ static void expect_notified_of_all(struct kunit *test, struct random *random,
 	int ends = atomic_read(&sub->ends);
 	int busy;
 
+	/* Of these three the ends come first; full barriers are in the callbacks. */
 	smp_rmb();
 	busy = atomic_read(&random->busy);
+	/* And the starts come last. */
 	smp_rmb();
 	if (busy)
 		KUNIT_EXPECT_GT(test, atomic_read(&sub->starts), ends);
