@@ -403,12 +403,17 @@ static void at_random(struct kunit *test)
 
 /* -------------------------------- readers ---------------------------------- */
 
+static void free_readers(void *readers)
+{
+	mmu_notifier_readers_free(readers);
+}
+
 static struct mmu_notifier_readers *readers_new(struct kunit *test)
 {
 	struct mmu_notifier_readers *readers = mmu_notifier_readers_alloc();
 
 	KUNIT_ASSERT_NOT_NULL(test, readers);
-	mn_test_defer(test, (kunit_action_t *)mmu_notifier_readers_free, readers);
+	mn_test_defer(test, free_readers, readers);
 	return readers;
 }
 
