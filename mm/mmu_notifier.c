@@ -167,9 +167,10 @@ static void set_span(struct mmu_notifier_subscriptions *subs,
  * @start: first address
  * @end: end address, exclusive
  *
- * On return the subscriber is notified of all ranges that touch the addresses, and
- * of those between this and what it added earlier, and no other range there is in
- * progress.  There is no way back: less of an address space is rarely worth it.
+ * On return every range in progress that touches the addresses, or those between
+ * this and what was added earlier, is one that the subscriber has been notified of,
+ * or will be before page tables change.  There is no way back: what the subscriber
+ * cared for once it may still hold.
  *
  * Context: may sleep, until the ranges in progress of which nobody was notified have
  * ended.  The mm is in use.  The caller holds neither mmap_lock nor a lock that is
@@ -593,10 +594,11 @@ static noinline int register_notifier(struct mmu_notifier *sub,
  * @subscription: with ->ops set
  * @mm: current->mm, or an mm that the caller has pinned with mmget()
  *
- * From here on @subscription is notified of every change, and pins @mm with
- * mmgrab() until mmu_notifier_unregister() or, if @subscription->ops has
- * free_notifier(), mmu_notifier_put(); one of them must follow.  mmget_not_zero()
- * on ->mm says whether the address space still exists.
+ * From here on @subscription is notified of every change, or of those that
+ * mmu_notifier_add_span() asks for, and pins @mm with mmgrab() until
+ * mmu_notifier_unregister() or, if @subscription->ops has free_notifier(),
+ * mmu_notifier_put(); one of them must follow.  mmget_not_zero() on ->mm says
+ * whether the address space still exists.
  *
  * Context: may sleep.  Takes cpu_hotplug_lock, then mmap_lock for writing, the VMA
  * locks and all reverse map locks of the mm; the caller holds none of them, nor a

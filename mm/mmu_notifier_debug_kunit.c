@@ -294,6 +294,20 @@ static void sleeping_interval_callback(struct kunit *test)
 	mmu_interval_notifier_remove(&listener->interval);
 }
 
+/* It may in a range that may block. */
+static void expect_finish_may_not_sleep(struct kunit *test,
+					struct mn_listener *listener,
+					struct mm_struct *mm, const void *finish)
+{
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
+	listener->in_finish = sleep_a_while;
+	mn_invalidate(mm);
+	mn_expect_no_report(test);
+
+	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
+	mn_expect_culprit(test, MMU_NOTIFIER_SLEPT, finish);
+}
+
 static void sleeping_finish(struct kunit *test)
 {
 	struct mm_struct *mm = mn_test_mm(test);
@@ -301,14 +315,8 @@ static void sleeping_finish(struct kunit *test)
 
 	skip_if_scheduler_reports(test);
 	listener = mn_listener_passes_new(test, mm);
-	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
-	listener->in_finish = sleep_a_while;
-	mn_invalidate(mm);
-	mn_expect_no_report(test);
-
-	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
-	mn_expect_culprit(test, MMU_NOTIFIER_SLEPT,
-			  mn_listener_passes_ops.invalidate_range_start_finish);
+	expect_finish_may_not_sleep(test, listener, mm,
+				    mn_listener_passes_ops.invalidate_range_start_finish);
 	mmu_notifier_unregister(&listener->mn, mm);
 }
 
@@ -319,14 +327,8 @@ static void sleeping_interval_finish(struct kunit *test)
 
 	skip_if_scheduler_reports(test);
 	listener = mn_interval_passes_new(test, mm);
-	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
-	listener->in_finish = sleep_a_while;
-	mn_invalidate(mm);
-	mn_expect_no_report(test);
-
-	KUNIT_EXPECT_EQ(test, mn_invalidate_nonblock(mm), 0);
-	mn_expect_culprit(test, MMU_NOTIFIER_SLEPT,
-			  mn_interval_passes_ops.invalidate_finish);
+	expect_finish_may_not_sleep(test, listener, mm,
+				    mn_interval_passes_ops.invalidate_finish);
 
 	listener->in_finish = NULL;
 	listener->in_callback = sleep_a_while;

@@ -13,7 +13,7 @@
  *
  *  - A range of which nobody was notified is counted as passed over until its end.
  *    So when mmu_notifier_add_span() returns, every range in progress that touches
- *    the span is one that was notified.
+ *    the span is one that is notified before page tables change.
  *  - Between a start and its end nothing joins the list, though subscriptions may
  *    leave it.  So whoever is notified of the end has been of the start.
  *  - A start that fails leaves nobody notified: the end goes to exactly those whose

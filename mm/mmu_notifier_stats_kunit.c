@@ -806,6 +806,40 @@ static void stuck_interval_finish(struct kunit *test)
 	mmu_interval_notifier_remove(&slow->interval);
 }
 
+static int ignore_start(struct mmu_notifier *mn,
+			const struct mmu_notifier_range *range)
+{
+	return 0;
+}
+
+static const struct mmu_notifier_ops spanned_ops = {
+	.invalidate_range_start	= ignore_start,
+	.only_spanned		= true,
+};
+
+static void add_span_thread(void *mn)
+{
+	mmu_notifier_add_span(mn, mn_page(0), mn_page(1));
+}
+
+/* The range that it waits for is one that nobody was notified of. */
+static void stuck_add_span(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_sub *sub = mn_sub_new(test, mm, &spanned_ops);
+	struct mmu_notifier_range range;
+	struct mn_thread *waiter;
+
+	mn_range_init_at(&range, mm, 0, 1);
+	replace_reports(test, &soon);
+	mmu_notifier_invalidate_range_start(&range);
+	waiter = mn_thread_run(test, add_span_thread, &sub->mn);
+	expect_said(test, "ranges to end, to be notified of more");
+	expect_said(test, "  CLEAR %lx-%lx, ", mn_page(0), mn_page(1));
+	mmu_notifier_invalidate_range_end(&range);
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(waiter));
+}
+
 /* A range that began after the wait did is not what it waits for. */
 static void younger_ranges(struct kunit *test)
 {
@@ -934,6 +968,7 @@ static struct kunit_case mmu_notifier_stats_cases[] = {
 	KUNIT_CASE(stuck_reader),
 	KUNIT_CASE(stuck_remove),
 	KUNIT_CASE(stuck_interval_finish),
+	KUNIT_CASE(stuck_add_span),
 	KUNIT_CASE(younger_ranges),
 	KUNIT_CASE(many_ranges),
 	KUNIT_CASE(never_stuck),

@@ -618,10 +618,10 @@ static void watch_memslots(struct kvm *kvm, const struct kvm_memslots *slots)
  *
  * Waits until no host range that KVM was notified of is between start and end: a
  * page of the new memslots could be mapped that one of these is about to take away,
- * as it began no invalidation for them.  Before that it waits for those that KVM
- * wasn't notified of, if the memslots are outside of what it was notified of so
- * far.  Starts that come meanwhile go first, and are part of the same wait in the
- * figures of the mm.
+ * as it began no invalidation for them.  Starts that come meanwhile go first, and
+ * are part of the same wait in the figures of the mm.  Before that, if the memslots
+ * are outside of what KVM was notified of so far, it waits for all others, which is
+ * a wait of its own.
  */
 void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 				       struct kvm_memslots *slots)
