@@ -31,7 +31,9 @@ BEGIN {
 		"mmu_notifier_(un)?register|" \
 		"kvm_mmu_invalidate_(begin|range_add|end)|" \
 		"mmu_invalidate_retry[a-z_]*|" \
-		"mmu_invalidate_(in_progress|seq|range_start|range_end)|" \
+		"mmu_invalidate_(in_progress|begun|ended|seq)|" \
+		"mmu_invalidate_range_(start|end)|count_ended|" \
+		"end_under_mmu_lock|" \
 		"(__)?mmu_invalidate_(running|sample|ended_since|covers|" \
 		"range_is_empty)|set_invalidate_range|" \
 		"gfn_to_pfn_cache_invalidate_start|" \

@@ -14,7 +14,7 @@
 /*
  * KVM holds no reference on the pages a guest can reach.  What keeps a guest
  * away from a page that the host has given to a new owner is a protocol
- * between two sides, which meet under mmu_lock:
+ * between two sides:
  *
  *	invalidation			page fault
  *
@@ -24,14 +24,20 @@
  *	zap, flush TLBs			if (mmu_invalidate_retry_gfn(seq))
  *	unlock mmu_lock				forget the pfn, start over
  *	the mm changes			set the spte
- *	lock mmu_lock			unlock mmu_lock
- *	kvm_mmu_invalidate_end()
- *	unlock mmu_lock
+ *	end: increment seq, then	unlock mmu_lock
+ *	     count it as ended
  *
  * A fault whose spte is set before begin is seen by the zap.  One that comes
- * later, but before end, finds the invalidation in progress.  One that comes
- * after end finds another sequence number than the one it sampled, unless it
- * sampled after end: then its lookup saw the mm as it was changed.
+ * later, but before end, finds the invalidation in progress: more have begun than
+ * have ended.  One that comes after end finds another sequence number than the one
+ * it sampled, unless it sampled after end: then its lookup saw the mm as it was
+ * changed.
+ *
+ * What begins does so under mmu_lock.  An end has mn_lock, which orders the ends
+ * among each other, and need not wait for faults: one that meets it either takes it
+ * for in progress, or sees the number, which was stored before.  The range of what is
+ * in progress is reset only under mmu_lock, by a begin that finds that all have
+ * ended.
  *
  * Changes of memory attributes and of guest_memfd files go the same way.
  *
@@ -87,12 +93,29 @@ void kvm_mmu_invalidate_end(struct kvm *kvm);
 bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
 
 /*
+ * More have begun than have ended.  A caller that has excluded kvm_mmu_invalidate_begin()
+ * finds out about all that is in progress.  For others it is right as well, because
+ * the ended ones are read first: all of them have begun by the time that the others are
+ * counted.
+ */
+static inline bool mmu_invalidate_in_progress(struct kvm *kvm)
+{
+	/*
+	 * Pairs with the smp_wmb() at the end of an invalidation: a reader that
+	 * doesn't see it in progress any more sees its sequence number.
+	 */
+	unsigned long ended = smp_load_acquire(&kvm->mmu_invalidate_ended);
+
+	return READ_ONCE(kvm->mmu_invalidate_begun) != ended;
+}
+
+/*
  * What the checks below are made of.  The first two are the steps that a test
  * can leave out; the third is meaningful only while the first holds.
  */
 static inline bool __mmu_invalidate_running(struct kvm *kvm)
 {
-	return unlikely(READ_ONCE(kvm->mmu_invalidate_in_progress)) &&
+	return unlikely(mmu_invalidate_in_progress(kvm)) &&
 	       !mmu_notifier_suppressed("in_progress");
 }
 
@@ -112,7 +135,8 @@ static inline bool mmu_invalidate_covers(struct kvm *kvm, gfn_t gfn)
 /* Between begin and the first range_add, during which mmu_lock is kept. */
 static inline bool mmu_invalidate_range_is_empty(struct kvm *kvm)
 {
-	return kvm->mmu_invalidate_range_start >= kvm->mmu_invalidate_range_end;
+	return READ_ONCE(kvm->mmu_invalidate_range_start) >=
+	       READ_ONCE(kvm->mmu_invalidate_range_end);
 }
 
 /**
@@ -142,8 +166,8 @@ static inline unsigned long mmu_invalidate_sample(struct kvm *kvm)
 
 	/*
 	 * No part of the lookup may come before the sample.  Pairs with the
-	 * page table lock and mmu_lock, which put a change of the mm in front
-	 * of the sequence number that kvm_mmu_invalidate_end() gives it.
+	 * page table lock and mn_lock, which put a change of the mm in front
+	 * of the sequence number that its end gives it.
 	 */
 	smp_rmb();
 	return seq;
@@ -161,15 +185,8 @@ static inline unsigned long mmu_invalidate_sample(struct kvm *kvm)
  */
 static inline int mmu_invalidate_retry(struct kvm *kvm, unsigned long mmu_seq)
 {
-	if (__mmu_invalidate_running(kvm))
-		return 1;
-	/*
-	 * Pairs with the smp_wmb() in kvm_mmu_invalidate_end(): a reader that
-	 * doesn't see an invalidation in progress any more sees its sequence
-	 * number.  mmu_lock would do as well, but not every caller holds it.
-	 */
-	smp_rmb();
-	return mmu_invalidate_ended_since(kvm, mmu_seq);
+	return __mmu_invalidate_running(kvm) ||
+	       mmu_invalidate_ended_since(kvm, mmu_seq);
 }
 
 /**

@@ -224,10 +224,9 @@ void kvm_mmu_invalidate_begin(struct kvm *kvm)
 {
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
-	if (!kvm->mmu_invalidate_in_progress)
+	if (!mmu_invalidate_in_progress(kvm))
 		set_invalidate_range(kvm, U64_MAX, 0);
-	WRITE_ONCE(kvm->mmu_invalidate_in_progress,
-		   kvm->mmu_invalidate_in_progress + 1);
+	WRITE_ONCE(kvm->mmu_invalidate_begun, kvm->mmu_invalidate_begun + 1);
 }
 
 /**
@@ -243,10 +242,25 @@ void kvm_mmu_invalidate_begin(struct kvm *kvm)
 void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end)
 {
 	lockdep_assert_held_write(&kvm->mmu_lock);
-	WARN_ON_ONCE(!kvm->mmu_invalidate_in_progress);
+	WARN_ON_ONCE(!mmu_invalidate_in_progress(kvm));
 
 	set_invalidate_range(kvm, min(kvm->mmu_invalidate_range_start, start),
 			     max(kvm->mmu_invalidate_range_end, end));
+}
+
+static void count_ended(struct kvm *kvm)
+{
+	lockdep_assert_held(&kvm->mn_lock);
+	if (KVM_BUG_ON(!mmu_invalidate_in_progress(kvm), kvm))
+		return;
+
+	/* Between begin and end some range must have been added. */
+	WARN_ON_ONCE(mmu_invalidate_range_is_empty(kvm));
+
+	WRITE_ONCE(kvm->mmu_invalidate_seq, kvm->mmu_invalidate_seq + 1);
+	/* Pairs with smp_load_acquire() in mmu_invalidate_in_progress(). */
+	smp_wmb();
+	WRITE_ONCE(kvm->mmu_invalidate_ended, kvm->mmu_invalidate_ended + 1);
 }
 
 /**
@@ -257,18 +271,22 @@ void kvm_mmu_invalidate_end(struct kvm *kvm)
 {
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
-	/* Between begin and end some range must have been added. */
-	WARN_ON_ONCE(mmu_invalidate_range_is_empty(kvm));
+	spin_lock(&kvm->mn_lock);
+	count_ended(kvm);
+	spin_unlock(&kvm->mn_lock);
+}
 
-	WRITE_ONCE(kvm->mmu_invalidate_seq, kvm->mmu_invalidate_seq + 1);
-	/*
-	 * Pairs with the smp_rmb() in mmu_invalidate_retry(), for callers that
-	 * hold a lock of their own instead of mmu_lock.
-	 */
-	smp_wmb();
-	WRITE_ONCE(kvm->mmu_invalidate_in_progress,
-		   kvm->mmu_invalidate_in_progress - 1);
-	KVM_BUG_ON(kvm->mmu_invalidate_in_progress < 0, kvm);
+/*
+ * Some architectures change the sequence number themselves, under mmu_lock: then an
+ * end takes it, too.
+ */
+#define END_LOCKS_MMU	!IS_ENABLED(CONFIG_HAVE_KVM_UNLOCKED_INVALIDATE_END)
+
+static void end_under_mmu_lock(struct kvm *kvm)
+{
+	KVM_MMU_LOCK(kvm);
+	kvm_mmu_invalidate_end(kvm);
+	KVM_MMU_UNLOCK(kvm);
 }
 
 #ifdef CONFIG_MMU_NOTIFIER_STATS
@@ -435,8 +453,12 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 	in_slots = range_began(kvm, range->start, range->end);
 	spin_unlock(&kvm->mn_lock);
 
-	/* Before mmu_lock, so that the caches' locks don't nest in it. */
-	gfn_to_pfn_cache_invalidate_start(kvm, range->start, range->end);
+	/*
+	 * Before mmu_lock, so that the caches' locks don't nest in it.  A cache that is
+	 * added unseen looks for ranges later, under mn_lock, and finds this one.
+	 */
+	if (!list_empty(&kvm->gpc_list))
+		gfn_to_pfn_cache_invalidate_start(kvm, range->start, range->end);
 
 	if (in_slots)
 		kvm_walk_hva_range(kvm, &walk);
@@ -458,6 +480,9 @@ kvm_mmu_notifier_invalidate_range_end(struct mmu_notifier *mn,
 
 	spin_lock(&kvm->mn_lock);
 	in_slots = range_ended(kvm, range->start, range->end);
+	/* Memslots may be others soon: what began ends, whatever they are. */
+	if (in_slots && !END_LOCKS_MMU)
+		count_ended(kvm);
 	last = !kvm->mn_ranges.nr;
 	/*
 	 * Needs no barrier: a waiter that found the range running had queued
@@ -466,12 +491,8 @@ kvm_mmu_notifier_invalidate_range_end(struct mmu_notifier *mn,
 	awaited = waitqueue_active(&kvm->mn_hva_wait);
 	spin_unlock(&kvm->mn_lock);
 
-	/* Memslots may be others by now: what began ends, whatever they are. */
-	if (in_slots) {
-		KVM_MMU_LOCK(kvm);
-		kvm_mmu_invalidate_end(kvm);
-		KVM_MMU_UNLOCK(kvm);
-	}
+	if (in_slots && END_LOCKS_MMU)
+		end_under_mmu_lock(kvm);
 
 	/* There is one waiter at most: it holds slots_lock. */
 	if (last)
@@ -592,7 +613,7 @@ void kvm_mmu_notifier_destroy(struct kvm *kvm)
 	if (kvm->mn_ranges.nr)
 		kvm->mn_ranges.nr = 0;
 	else
-		WARN_ON(kvm->mmu_invalidate_in_progress);
+		WARN_ON(mmu_invalidate_in_progress(kvm));
 }
 
 static void watch_memslots(struct kvm *kvm, const struct kvm_memslots *slots)
@@ -786,11 +807,7 @@ void kvm_mmu_gmem_begin(struct kvm *kvm, struct xarray *bindings,
 void kvm_mmu_gmem_end(struct kvm *kvm, struct xarray *bindings,
 		      pgoff_t start, pgoff_t end)
 {
-	if (!gmem_range_is_bound(bindings, start, end))
-		return;
-
-	KVM_MMU_LOCK(kvm);
-	kvm_mmu_invalidate_end(kvm);
-	KVM_MMU_UNLOCK(kvm);
+	if (gmem_range_is_bound(bindings, start, end))
+		end_under_mmu_lock(kvm);
 }
 #endif /* CONFIG_KVM_PRIVATE_MEM */

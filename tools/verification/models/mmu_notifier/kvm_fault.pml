@@ -21,10 +21,11 @@
  *	pfncaches	gfn_to_pfn_cache_invalidate_start(), must_invalidate()
  *	invalidate_begin kvm_mmu_invalidate_begin(), ..._range_add(), and
  *			kvm_unmap_gfn_range() with the flush
- *	invalidate_end	kvm_mmu_invalidate_end()
- *	range_ended	the rest of kvm_mmu_notifier_invalidate_range_end():
- *			range_ended(), waitqueue_active(), wake_up_all(), which
- *			really comes last
+ *			of which none is called for an address that is in no
+ *			memslot, as that of the cache is here
+ *	range_ended	kvm_mmu_notifier_invalidate_range_end(), where the end
+ *			doesn't take mmu_lock: range_ended(), count_ended(),
+ *			waitqueue_active(), wake_up_all()
  *	LockedFault	kvm_faultin_pfn(), is_page_fault_stale():
  *			mmu_invalidate_sample(), mmu_invalidate_retry_gfn()
  *	PageFault	a fault that maps under a lock of the page only, which
@@ -39,7 +40,7 @@
  * into memory, in any order.  smp_wmb() and unlocking wait until the buffer is
  * empty; unlocking need not be that strong for the lock's own sake, but here
  * every store that follows does so under another lock, and an unlock followed by
- * a lock orders stores.  Counting is done under a lock, so memory has
+ * a lock orders stores.  smp_load_acquire() comes before all later loads.  Counting is done under a lock, so memory has
  * the value to count from.  Two loads with no smp_rmb() between them come in either
  * order.  A load doesn't pass a lock upwards, nor an unlock downwards.
  *
@@ -54,6 +55,7 @@
  *			invalidation that covers it is between the return of
  *			start and the call of end
  *	claim_survives	when page tables change the page is not mapped
+ *	claim_counted	when all have ended, none is in progress any more
  *	claim_deadlock	no refresh waits for ever, no wake-up is lost
  *
  * Mutants, and the claim that the search first finds broken by each:
@@ -61,7 +63,9 @@
  *	MUT_END_NO_WMB		claim_fresh	end stores without smp_wmb()
  *	MUT_END_SWAPPED		claim_fresh	the counter first, then the
  *						sequence number
- *	MUT_RETRY_NO_RMB	claim_fresh	retry loads without smp_rmb()
+ *	MUT_END_UNLOCKED	claim_counted	the end counts without mn_lock
+ *	MUT_RETRY_NO_ACQUIRE	claim_fresh	retry may load the sequence number
+ *						before the counter
  *	MUT_SAMPLE_NO_RMB	claim_fresh	nothing between sample and
  *						lookup
  *	MUT_NO_COUNTER		claim_survives	retry looks at the number only
@@ -102,17 +106,18 @@
 #define OTHER_PAGE	1
 
 /* Always 0: they name, in pan's output, what was violated. */
-hidden byte claim_fresh, claim_survives;
+hidden byte claim_fresh, claim_survives, claim_counted;
 #define CLAIM(name, cond)	assert((cond) || name)
 
 /* Memory, and what is on its way there from the one or the other writer */
-#define IN_PROGRESS	0	/* mmu_invalidate_in_progress */
-#define SEQ		1	/* mmu_invalidate_seq */
-#define RUNNING		2	/* mn_ranges: how many cover PAGE, */
-#define RUNNING_OTHER	3	/* and how many don't */
-#define PTE		4	/* of PAGE in the mm: changes of it */
-#define RELEASED	5	/* mn_ranges.released */
-#define NR_VARS		6
+#define BEGUN		0	/* mmu_invalidate_begun */
+#define ENDED		1	/* mmu_invalidate_ended */
+#define SEQ		2	/* mmu_invalidate_seq */
+#define RUNNING		3	/* mn_ranges: how many cover PAGE, */
+#define RUNNING_OTHER	4	/* and how many don't */
+#define PTE		5	/* of PAGE in the mm: changes of it */
+#define RELEASED	6	/* mn_ranges.released */
+#define NR_VARS		7
 
 byte memory[NR_VARS];
 
@@ -135,8 +140,10 @@ bit is_mapped;			/* the spte is set or the cache is valid */
 bit stale;			/* the PTE has changed since the lookup */
 byte covering;			/* invalidations of PAGE that are past start */
 bit unsubscribed;		/* no end comes any more */
+byte returned;			/* invalidations that are over */
 
-#define is_empty(w)	(!buffer[w].used[IN_PROGRESS] &&	\
+#define is_empty(w)	(!buffer[w].used[BEGUN] &&		\
+			 !buffer[w].used[ENDED] &&		\
 			 !buffer[w].used[SEQ] &&		\
 			 !buffer[w].used[RUNNING] &&		\
 			 !buffer[w].used[RUNNING_OTHER] &&	\
@@ -185,7 +192,8 @@ proctype Memory(byte w)
 {
 end:
 	do
-	:: buffer[w].used[IN_PROGRESS] -> commit(w, IN_PROGRESS)
+	:: buffer[w].used[BEGUN] -> commit(w, BEGUN)
+	:: buffer[w].used[ENDED] -> commit(w, ENDED)
 	:: buffer[w].used[SEQ] -> commit(w, SEQ)
 	:: buffer[w].used[RUNNING] -> commit(w, RUNNING)
 	:: buffer[w].used[RUNNING_OTHER] -> commit(w, RUNNING_OTHER)
@@ -209,13 +217,45 @@ inline range_began()
 	unlock(mn_lock)
 }
 
+/* What it counts from it has loaded before, which matters only without the lock. */
+inline count_ended()
+{
+	number = memory[SEQ];
+	counter = memory[ENDED];
+#ifdef MUT_END_SWAPPED
+	store(ENDED, counter + 1);
+	smp_wmb();
+	store(SEQ, number + 1);
+#else
+	store(SEQ, number + 1);
+#ifndef MUT_END_NO_WMB
+	smp_wmb();
+#endif
+	store(ENDED, counter + 1);
+#endif
+}
+
+inline count_ended_in_slots()
+{
+	if
+	:: is_cache
+	:: else -> count_ended()
+	fi
+}
+
 inline range_ended()
 {
 #ifdef MUT_GPC_PEEK_EARLY
 	awaited = queued;
 #endif
+#ifdef MUT_END_UNLOCKED
+	count_ended_in_slots();
+#endif
 	lock(mn_lock);
 	store(running, memory[running] - 1);
+#ifndef MUT_END_UNLOCKED
+	count_ended_in_slots();
+#endif
 #ifndef MUT_GPC_PEEK_EARLY
 	awaited = queued;
 #endif
@@ -284,7 +324,7 @@ inline invalidate_begin()
 #endif
 	d_step {
 		if
-		:: !memory[IN_PROGRESS] ->
+		:: memory[BEGUN] == memory[ENDED] ->
 			range_set[PAGE] = 0;
 			range_set[OTHER_PAGE] = 0
 		:: else
@@ -294,26 +334,9 @@ inline invalidate_begin()
 #endif
 		range_set[page] = 1
 	}
-	store(IN_PROGRESS, memory[IN_PROGRESS] + 1);
+	store(BEGUN, memory[BEGUN] + 1);
 #ifndef MUT_BEGIN_LATE
 	zap();
-#endif
-	unlock(mmu_lock)
-}
-
-inline invalidate_end()
-{
-	lock(mmu_lock);
-#ifdef MUT_END_SWAPPED
-	store(IN_PROGRESS, memory[IN_PROGRESS] - 1);
-	smp_wmb();
-	store(SEQ, memory[SEQ] + 1);
-#else
-	store(SEQ, memory[SEQ] + 1);
-#ifndef MUT_END_NO_WMB
-	smp_wmb();
-#endif
-	store(IN_PROGRESS, memory[IN_PROGRESS] - 1);
 #endif
 	unlock(mmu_lock)
 }
@@ -321,6 +344,7 @@ inline invalidate_end()
 proctype Invalidation(byte w; byte page)
 {
 	bit must, awaited;
+	byte number, counter;
 
 #ifdef MUT_GPC_CACHES_FIRST
 	pfncaches();
@@ -329,7 +353,10 @@ proctype Invalidation(byte w; byte page)
 	range_began();
 	pfncaches();
 #endif
-	invalidate_begin();
+	if
+	:: is_cache
+	:: else -> invalidate_begin()
+	fi;
 
 	/* Under the page table lock, of which only the unlocking matters */
 	covering = covering + (page == PAGE);
@@ -342,9 +369,9 @@ proctype Invalidation(byte w; byte page)
 
 	if
 	:: unsubscribed
-	:: range_ended();
-	   invalidate_end()
-	fi
+	:: range_ended()
+	fi;
+	returned++
 }
 
 proctype Release(byte w; byte page)
@@ -377,6 +404,32 @@ proctype Release(byte w; byte page)
 #endif
 #endif
 
+/*
+ * Nothing comes before the load of ENDED; what follows comes in any order.  Whether
+ * the range covers the page matters only to one that holds mmu_lock.
+ */
+inline check(covers)
+{
+#ifdef MUT_RETRY_NO_ACQUIRE
+	if
+	:: number = memory[SEQ];
+	   ended = memory[ENDED];
+	   counter = (memory[BEGUN] != ended) && (covers)
+	:: ended = memory[ENDED];
+	   counter = (memory[BEGUN] != ended) && (covers);
+	   number = memory[SEQ]
+	fi
+#else
+	ended = memory[ENDED];
+	if
+	:: number = memory[SEQ];
+	   counter = (memory[BEGUN] != ended) && (covers)
+	:: counter = (memory[BEGUN] != ended) && (covers);
+	   number = memory[SEQ]
+	fi
+#endif
+}
+
 inline sample_and_look_up()
 {
 	sample = memory[SEQ];
@@ -406,13 +459,11 @@ inline LockedFault()
 #endif
 	fi;
 #ifdef MUT_UNSAFE_ONLY
-	counter = memory[IN_PROGRESS] && range_set[PAGE];
-	number = memory[SEQ];
+	check(range_set[PAGE]);
 #endif
 	lock(mmu_lock);
 #ifndef MUT_UNSAFE_ONLY
-	counter = memory[IN_PROGRESS] && range_set[PAGE];
-	number = memory[SEQ];
+	check(range_set[PAGE]);
 #endif
 	if
 	:: should_retry
@@ -430,12 +481,7 @@ inline PageFault()
 #endif
 	fi;
 	lock(page_lock);
-	if
-	:: counter = memory[IN_PROGRESS]; number = memory[SEQ]
-#ifdef MUT_RETRY_NO_RMB
-	:: number = memory[SEQ]; counter = memory[IN_PROGRESS]
-#endif
-	fi;
+	check(true);
 	if
 	:: should_retry
 	:: else -> map()
@@ -524,7 +570,7 @@ inline Refresh()
 
 proctype Mapper(byte kind)
 {
-	byte sample, counter, number;
+	byte sample, ended, counter, number;
 	bit must_wait, gone;
 
 end:
@@ -559,4 +605,9 @@ init
 		fi;
 		run Mapper(kind)
 	}
+
+	/* Not with a release, after which ends may be missing. */
+end:
+	returned == 2 && is_empty(0) && is_empty(1);
+	CLAIM(claim_counted, memory[BEGUN] == memory[ENDED])
 }
