@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mm_take_all_locks(): stop whatever may read or change an mm's page tables.
+ * mm_take_all_locks(): stop whatever may read or change an mm's page tables; and
+ * mm_pass_all_locks(): wait for it.
  *
  * With mmap_lock held for writing, page tables can still be reached under a VMA
  * lock (page faults) and through the reverse maps (reclaim, migration,
@@ -8,6 +9,9 @@
  * reverse map locks in a list; sorting the list puts them in locking order and
  * brings duplicates together, as many VMAs share a file or an anon_vma root.
  * Unlocking walks that list, which the caller keeps.
+ *
+ * Whoever need not stop it, but only wait until what is in progress is over, takes
+ * and releases one lock after the other, and needs neither a list nor an order.
  *
  * Lock order:
  *
@@ -50,6 +54,7 @@ enum rmap_lock_kind {
 	HUGETLB_MAPPING,
 	FILE_MAPPING,
 	ANON_VMA_ROOT,
+	NR_RMAP_LOCK_KINDS,
 };
 
 struct rmap_lock {
@@ -74,9 +79,11 @@ int mm_all_locks_grow(struct mm_all_locks *list)
 	return 0;
 }
 
-static int add_lock(struct mm_all_locks *list, enum rmap_lock_kind kind,
+static int add_lock(void *data, enum rmap_lock_kind kind,
 		    struct rw_semaphore *rwsem)
 {
+	struct mm_all_locks *list = data;
+
 	/* A VMA often shares its file or its anon_vma with its neighbour. */
 	if (list->nr && list->locks[list->nr - 1].rwsem == rwsem)
 		return 0;
@@ -104,16 +111,19 @@ static enum rmap_lock_kind kind_of_mapping(const struct address_space *mapping)
 	       HUGETLB_MAPPING : FILE_MAPPING;
 }
 
-static int add_locks_of_vma(struct mm_all_locks *list,
-			    struct vm_area_struct *vma)
+typedef int (*rmap_lock_fn)(void *data, enum rmap_lock_kind kind,
+			    struct rw_semaphore *rwsem);
+
+/* Inlined into its callers, so that @fn is no call through a pointer */
+static __always_inline int visit_rmap_locks(struct vm_area_struct *vma,
+					    rmap_lock_fn fn, void *data)
 {
 	struct address_space *mapping = vma->vm_file ? vma->vm_file->f_mapping : NULL;
 	struct anon_vma_chain *avc;
 	int ret;
 
 	if (mapping) {
-		ret = add_lock(list, kind_of_mapping(mapping),
-			       &mapping->i_mmap_rwsem);
+		ret = fn(data, kind_of_mapping(mapping), &mapping->i_mmap_rwsem);
 		if (ret)
 			return ret;
 	}
@@ -122,7 +132,7 @@ static int add_locks_of_vma(struct mm_all_locks *list,
 		return 0;
 
 	list_for_each_entry(avc, &vma->anon_vma_chain, same_vma) {
-		ret = add_lock(list, ANON_VMA_ROOT, &avc->anon_vma->root->rwsem);
+		ret = fn(data, ANON_VMA_ROOT, &avc->anon_vma->root->rwsem);
 		if (ret)
 			return ret;
 	}
@@ -141,7 +151,7 @@ static int lock_vmas_and_collect(struct mm_struct *mm,
 		if (signal_pending(current))
 			return -EINTR;
 		vma_start_write(vma);
-		ret = add_locks_of_vma(list, vma);
+		ret = visit_rmap_locks(vma, add_lock, list);
 		if (ret)
 			return ret;
 	}
@@ -231,4 +241,46 @@ void mm_drop_all_locks(struct mm_struct *mm, struct mm_all_locks *list)
 	mmap_assert_write_locked(mm);
 
 	release_all(list, list->nr);
+}
+
+static int pass_lock(void *data, enum rmap_lock_kind kind,
+		     struct rw_semaphore *rwsem)
+{
+	struct rw_semaphore **last = data;
+
+	/* As in add_lock() */
+	if (last[kind] == rwsem)
+		return 0;
+
+	last[kind] = rwsem;
+	down_write(rwsem);
+	up_write(rwsem);
+	return 0;
+}
+
+/**
+ * mm_pass_all_locks - wait for everything under which page tables are reached
+ * @mm: the address space
+ *
+ * On return all is over that was in progress in @mm, under any of the locks that
+ * mm_take_all_locks() takes, when this function was called.  What has begun since, by
+ * rmap alone, sees what the caller did before the call.  It may go on meanwhile: only
+ * one reverse map lock is held at a time.
+ *
+ * Context: may sleep.  mmap_lock is held for writing, and VMA locks remain taken until
+ * it is released.
+ */
+void mm_pass_all_locks(struct mm_struct *mm)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct rw_semaphore *last[NR_RMAP_LOCK_KINDS] = { };
+	struct vm_area_struct *vma;
+
+	mmap_assert_write_locked(mm);
+
+	for_each_vma(vmi, vma) {
+		vma_start_write(vma);
+		visit_rmap_locks(vma, pass_lock, last);
+		cond_resched();
+	}
 }

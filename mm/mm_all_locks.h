@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * mm_take_all_locks(), and the list of the reverse map locks that it takes.
+ * mm_take_all_locks(), and the list of the reverse map locks that it takes; and
+ * mm_pass_all_locks(), which takes them one by one.
  */
 #ifndef _MM_MM_ALL_LOCKS_H
 #define _MM_MM_ALL_LOCKS_H
@@ -24,6 +25,7 @@ struct mm_all_locks {
 
 int mm_take_all_locks(struct mm_struct *mm, struct mm_all_locks *list);
 void mm_drop_all_locks(struct mm_struct *mm, struct mm_all_locks *list);
+void mm_pass_all_locks(struct mm_struct *mm);
 int mm_all_locks_grow(struct mm_all_locks *list);
 
 #endif /* _MM_MM_ALL_LOCKS_H */

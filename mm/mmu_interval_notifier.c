@@ -15,9 +15,23 @@
  * not take all locks of the mm for each.)
  *
  * A counted range carries MMU_NOTIFIER_RANGE_COUNTED, and its end relies on that.
- * The end could go by ->open instead, which is set only while no range is in
- * progress and cleared only while no counted one is.  With the flag it need not
- * depend on when that happens.
+ * It counts itself without a lock, and if it is outside of what the subscriptions
+ * span, that is all.  The others look at the count to find out whether ranges are in
+ * progress that have not seen what they change:
+ *
+ *	range				insertion, closing
+ *
+ *	count itself			widen the span, freeze; or clear ->open
+ *	(A) full barrier		(B) full barrier
+ *	look at ->open, the span	look at the count
+ *	...
+ *	count itself out		freeze; or set ->closing
+ *	(C) full barrier		(B) full barrier
+ *	look at ->seq, ->closing	look at the count
+ *
+ * Either the range sees the change, or it is counted when the other one looks.  So
+ * it finds a subscription or is one for which the tree is frozen; and whoever leaves a
+ * frozen tree, or a closing, to the last range that ends is seen by that range.
  *
  * The sequence number ->seq has two uses.  Odd means frozen.  And it dates
  * subscriptions: ->invalidate() stores the odd number of the freeze it belongs
@@ -94,35 +108,27 @@ static void lockdep_will_wait_for_ranges(void)
 
 /* --- counting ranges ------------------------------------------------------ */
 
-/*
- * count_range - count a range as in progress, and freeze the tree if it hits
- * @subs: the mm's subscriptions
- * @range: the range
- * @cur_seq: the number to store in what it hits
- *
- * Return: the first node it hits, if any.
- */
-static struct interval_tree_node *
-count_range(struct mmu_notifier_subscriptions *subs,
-	    struct mmu_notifier_range *range, unsigned long *cur_seq)
+/* Not while insertions are deferred: the span holds them, too. */
+static void span_tree(struct mmu_notifier_intervals *intervals)
 {
-	struct mmu_notifier_intervals *intervals = &subs->intervals;
-	struct interval_tree_node *hit = NULL;
+	const struct rb_root_cached *tree = &intervals->tree;
+	unsigned long first = ULONG_MAX, last = 0;
 
-	spin_lock(&subs->lock);
-	/* The last subscription may have gone since the caller looked. */
-	if (intervals->open) {
-		range->flags |= MMU_NOTIFIER_RANGE_COUNTED;
-		intervals->in_progress++;
-		hit = interval_tree_iter_first(&intervals->tree, range->start,
-					       range->end - 1);
+	if (!RB_EMPTY_ROOT(&tree->rb_root)) {
+		first = rb_entry(rb_first_cached(tree),
+				 struct interval_tree_node, rb)->start;
+		last = rb_entry(tree->rb_root.rb_node,
+				struct interval_tree_node, rb)->__subtree_last;
 	}
-	if (hit)
-		freeze(intervals);
-	*cur_seq = intervals->seq;
-	spin_unlock(&subs->lock);
+	WRITE_ONCE(intervals->first, first);
+	WRITE_ONCE(intervals->last, last);
+}
 
-	return hit;
+/* If there is none, whatever the caller does comes after the end of the last one. */
+static bool is_any_counted(struct mmu_notifier_intervals *intervals)
+{
+	/* Pairs with atomic_long_dec_and_test() in uncount_range(). */
+	return atomic_long_read_acquire(&intervals->in_progress);
 }
 
 /*
@@ -134,11 +140,16 @@ static void close_if_due(struct mmu_notifier_subscriptions *subs)
 	struct mmu_notifier_intervals *intervals = &subs->intervals;
 
 	lockdep_assert_held(&subs->lock);
-	if (!intervals->closing || intervals->in_progress)
+	if (!intervals->closing || is_any_counted(intervals))
 		return;
 
-	intervals->closing = false;
 	WRITE_ONCE(intervals->open, false);
+	/* (B), pairs with (A) in count_range(). */
+	smp_mb();
+	/* It may just have been counted; then it comes here when it ends. */
+	if (is_any_counted(intervals))
+		return;
+	WRITE_ONCE(intervals->closing, false);
 	mmu_notifier_disarm_if_unused(subs);
 }
 
@@ -151,7 +162,10 @@ static void close_work(struct work_struct *work)
 	struct mmu_notifier_intervals *intervals = &subs->intervals;
 
 	spin_lock(&subs->lock);
-	intervals->closing = intervals->open && !intervals->nr;
+	if (intervals->open && !intervals->nr)
+		WRITE_ONCE(intervals->closing, true);
+	/* (B), pairs with (C) in uncount_range(). */
+	smp_mb();
 	close_if_due(subs);
 	spin_unlock(&subs->lock);
 }
@@ -160,6 +174,7 @@ void mmu_intervals_init(struct mmu_notifier_intervals *intervals)
 {
 	intervals->seq = FIRST_SEQ;
 	intervals->tree = RB_ROOT_CACHED;
+	span_tree(intervals);
 	INIT_HLIST_HEAD(&intervals->deferred);
 	init_waitqueue_head(&intervals->wq);
 	INIT_DELAYED_WORK(&intervals->close_work, close_work);
@@ -172,7 +187,7 @@ static void remove_from_tree(struct mmu_notifier_intervals *intervals,
 	RB_CLEAR_NODE(&sub->interval_tree.rb);
 }
 
-/* Carry out what was requested while the tree was frozen. */
+/* Carry out what was requested while the tree was frozen; then it has no walkers. */
 static void thaw(struct mmu_notifier_intervals *intervals)
 {
 	struct mmu_interval_notifier *sub;
@@ -193,6 +208,87 @@ static void thaw(struct mmu_notifier_intervals *intervals)
 			interval_tree_insert(&sub->interval_tree,
 					     &intervals->tree);
 	}
+	span_tree(intervals);
+}
+
+/* Thaw and close, if that is left to the last range that ends. */
+static void after_last_range(struct mmu_notifier_subscriptions *subs)
+{
+	struct mmu_notifier_intervals *intervals = &subs->intervals;
+	bool thaws;
+
+	spin_lock(&subs->lock);
+	/* Another range may have begun meanwhile, and hit. */
+	thaws = is_frozen(intervals) && !is_any_counted(intervals);
+	if (thaws)
+		thaw(intervals);
+	close_if_due(subs);
+	spin_unlock(&subs->lock);
+
+	if (thaws)
+		wake_up_all(&intervals->wq);
+}
+
+static void uncount_range(struct mmu_notifier_subscriptions *subs)
+{
+	struct mmu_notifier_intervals *intervals = &subs->intervals;
+
+	/* (C), a full barrier, pairs with (B) in attach_interval() and close_work(). */
+	if (!atomic_long_dec_and_test(&intervals->in_progress))
+		return;
+	if ((READ_ONCE(intervals->seq) & 1) || READ_ONCE(intervals->closing))
+		after_last_range(subs);
+}
+
+/*
+ * Count a range as in progress.
+ *
+ * Return: false if no range is counted any more.
+ */
+static bool count_range(struct mmu_notifier_subscriptions *subs,
+			struct mmu_notifier_range *range)
+{
+	struct mmu_notifier_intervals *intervals = &subs->intervals;
+
+	atomic_long_inc(&intervals->in_progress);
+	/* (A), pairs with (B) in attach_interval() and close_if_due(). */
+	smp_mb__after_atomic();
+	if (!READ_ONCE(intervals->open)) {
+		uncount_range(subs);
+		return false;
+	}
+	range->flags |= MMU_NOTIFIER_RANGE_COUNTED;
+	return true;
+}
+
+/*
+ * first_hit - find what a range hits, and freeze the tree if it hits
+ * @subs: the mm's subscriptions
+ * @range: the range, which is counted
+ * @cur_seq: the number to store in what it hits
+ *
+ * Return: the first node, if any.
+ */
+static struct interval_tree_node *
+first_hit(struct mmu_notifier_subscriptions *subs,
+	  const struct mmu_notifier_range *range, unsigned long *cur_seq)
+{
+	struct mmu_notifier_intervals *intervals = &subs->intervals;
+	struct interval_tree_node *hit;
+
+	if (range->end <= READ_ONCE(intervals->first) ||
+	    range->start > READ_ONCE(intervals->last))
+		return NULL;
+
+	spin_lock(&subs->lock);
+	hit = interval_tree_iter_first(&intervals->tree, range->start,
+				       range->end - 1);
+	if (hit)
+		freeze(intervals);
+	*cur_seq = intervals->seq;
+	spin_unlock(&subs->lock);
+
+	return hit;
 }
 
 /* --- delivery ------------------------------------------------------------- */
@@ -281,11 +377,14 @@ int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 			struct mmu_notifier_range *range)
 {
 	struct interval_tree_node *node;
-	unsigned long cur_seq;
+	unsigned long cur_seq = 0;
 	LLIST_HEAD(begun);
 	bool done = true;
 
-	for (node = count_range(subs, range, &cur_seq); node && done;
+	if (!count_range(subs, range))
+		return 0;
+
+	for (node = first_hit(subs, range, &cur_seq); node && done;
 	     node = interval_tree_iter_next(node, range->start,
 					    range->end - 1))
 		done = start_one(to_interval_sub(node), range, cur_seq, &begun);
@@ -306,23 +405,10 @@ int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 void mmu_intervals_end(struct mmu_notifier_subscriptions *subs,
 		       struct mmu_notifier_range *range)
 {
-	struct mmu_notifier_intervals *intervals = &subs->intervals;
-	bool thawed = false;
-
 	if (!(range->flags & MMU_NOTIFIER_RANGE_COUNTED))
 		return;
 	range->flags &= ~MMU_NOTIFIER_RANGE_COUNTED;
-
-	spin_lock(&subs->lock);
-	if (!--intervals->in_progress && is_frozen(intervals)) {
-		thaw(intervals);
-		thawed = true;
-	}
-	close_if_due(subs);
-	spin_unlock(&subs->lock);
-
-	if (thawed)
-		wake_up_all(&intervals->wq);
+	uncount_range(subs);
 }
 
 /**
@@ -371,8 +457,8 @@ static bool have_ended(struct mmu_notifier_intervals *intervals, unsigned long s
  * If an invalidation's callback stores its number after it is sampled here, the
  * subscriber's lock makes the reader see that.  If it stored it before, then
  * either the number is current, and the lookup comes after the wait for the
- * range's end; or the range had ended before the number was sampled, under the
- * lock that counted the range out, and the lookup comes after that.
+ * range's end; or the tree had thawed before the number was sampled, under the
+ * same lock and after the range's end, and the lookup comes after that.
  *
  * Context: may sleep, until no range of the mm is in progress.  Not from a
  * callback.  The caller holds no lock that a callback takes, or that is acquired
@@ -420,13 +506,14 @@ struct insertion {
  *
  * A range in progress may be one that hits, but it looked for subscriptions before
  * this one was there.  So a new subscription counts as hit, and its first reader
- * waits.
+ * waits, unless the tree thaws again at once because there is no such range.
  */
 static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 {
 	struct mmu_notifier_intervals *intervals = &subs->intervals;
 	const struct insertion *insertion = data;
 	struct mmu_interval_notifier *sub = insertion->sub;
+	bool was_frozen = is_frozen(intervals);
 
 	lockdep_assert_held(&subs->lock);
 
@@ -441,24 +528,24 @@ static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 	mmu_subscription_begins(&sub->subscribed);
 
 	intervals->nr++;
-	intervals->closing = false;
+	WRITE_ONCE(intervals->closing, false);
 	/* Ranges read it without a lock, but none is in progress here. */
 	if (!intervals->open)
 		WRITE_ONCE(intervals->open, true);
 
-	if (is_frozen(intervals)) {
+	WRITE_ONCE(intervals->first, min(intervals->first, insertion->start));
+	WRITE_ONCE(intervals->last, max(intervals->last, insertion->last));
+	if (was_frozen)
 		hlist_add_head(&sub->deferred_item, &intervals->deferred);
-		sub->invalidate_seq = intervals->seq;
-		return;
-	}
+	else
+		interval_tree_insert(&sub->interval_tree, &intervals->tree);
+	freeze(intervals);
+	sub->invalidate_seq = intervals->seq;
 
-	interval_tree_insert(&sub->interval_tree, &intervals->tree);
-	if (intervals->in_progress) {
-		freeze(intervals);
-		sub->invalidate_seq = intervals->seq;
-	} else {
-		sub->invalidate_seq = intervals->seq - 1;
-	}
+	/* (B), pairs with (A) in count_range() and (C) in uncount_range(). */
+	smp_mb();
+	if (!was_frozen && !is_any_counted(intervals))
+		thaw(intervals);
 }
 
 /*
@@ -499,6 +586,11 @@ static noinline int insert_interval(struct mmu_interval_notifier *sub,
 		.ops = ops,
 		.start = start,
 	};
+	const struct mmu_notifier_joining joining = {
+		.when = MMU_NOTIFIER_JOIN_BETWEEN,
+		.attach = attach_interval,
+		.data = &insertion,
+	};
 	int ret = 0;
 
 	if (!length || check_add_overflow(start, length - 1, &insertion.last))
@@ -514,8 +606,7 @@ static noinline int insert_interval(struct mmu_interval_notifier *sub,
 
 	mmu_notifier_lockdep_register(mmap_locked);
 	if (!attach_to_open(mm, &insertion))
-		ret = mmu_notifier_subscribe(mm, mmap_locked, false,
-					     attach_interval, &insertion);
+		ret = mmu_notifier_subscribe(mm, mmap_locked, &joining);
 	if (!ret)
 		trace_mmu_notifier_register(mm, ops,
 					    MMU_NOTIFIER_KIND_INTERVAL);
@@ -597,8 +688,10 @@ static unsigned long remove_or_defer(struct mmu_notifier_subscriptions *subs,
 
 	spin_lock(&subs->lock);
 	if (!is_frozen(intervals)) {
-		if (!WARN_ON_ONCE(!in_tree(sub)))
+		if (!WARN_ON_ONCE(!in_tree(sub))) {
 			remove_from_tree(intervals, sub);
+			span_tree(intervals);
+		}
 	} else if (!in_tree(sub)) {
 		hlist_del(&sub->deferred_item);
 	} else {
@@ -698,25 +791,12 @@ unsigned long mmu_intervals_bounds(struct mmu_notifier_subscriptions *subs,
 				   unsigned long *first, unsigned long *last)
 {
 	struct mmu_notifier_intervals *intervals = &subs->intervals;
-	const struct rb_root_cached *tree = &intervals->tree;
-	const struct mmu_interval_notifier *sub;
 	unsigned long nr;
 
-	*first = ULONG_MAX;
-	*last = 0;
 	spin_lock(&subs->lock);
 	nr = intervals->nr;
-	if (!RB_EMPTY_ROOT(&tree->rb_root)) {
-		*first = rb_entry(rb_first_cached(tree),
-				  struct interval_tree_node, rb)->start;
-		*last = rb_entry(tree->rb_root.rb_node,
-				 struct interval_tree_node, rb)->__subtree_last;
-	}
-	/* Those whose insertion is deferred; the others are in the tree as well. */
-	hlist_for_each_entry(sub, &intervals->deferred, deferred_item) {
-		*first = min(*first, sub->interval_tree.start);
-		*last = max(*last, sub->interval_tree.last);
-	}
+	*first = intervals->first;
+	*last = intervals->last;
 	spin_unlock(&subs->lock);
 
 	return nr;

@@ -9,8 +9,11 @@
  * Registration takes all locks under which a range can be in progress: mmap_lock
  * for writing, every VMA lock, every reverse map lock.  So no range is in
  * progress at the moment a subscription appears, and from then on the
- * subscriber is notified of every start in the span that it cares for.  A removal
- * takes none of them: it waits for the callbacks that are running.
+ * subscriber is notified of every start in the span that it cares for.
+ * If the span is empty at first, it is enough that when registration returns every
+ * range in progress has seen it: it joins, then each lock is taken and released in
+ * turn.  The same is enough for TLBs; accessed bits and release() need no lock.
+ * A removal takes none of them: it waits for the callbacks that are running.
  *
  * Lock order:
  *
@@ -34,7 +37,6 @@
  *    called it: __mmu_notifier_release() waits for readers, and release() is called
  *    by one.
  */
-#include <linux/cpu.h>
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/rculist.h>
@@ -49,15 +51,6 @@
 
 #include "mm_all_locks.h"
 #include "mmu_notifier_internal.h"
-
-/* How long a caller that holds mmap_lock waits for CPU hotplug to finish. */
-#define HOTPLUG_WAIT	(10 * HZ)
-
-#define DEFINE_LINGERING_KEY(name)					\
-	DEFINE_STATIC_KEY_DEFERRED_FALSE(name, MMU_NOTIFIER_LINGER)
-
-DEFINE_LINGERING_KEY(mmu_notifier_key);
-EXPORT_SYMBOL_GPL(mmu_notifier_key);
 
 #ifdef CONFIG_LOCKDEP
 struct lockdep_map __mmu_notifier_invalidate_range_start_map = {
@@ -202,83 +195,19 @@ void mmu_notifier_add_span(struct mmu_notifier *subscription,
 }
 EXPORT_SYMBOL_GPL(mmu_notifier_add_span);
 
-/* --- the static key ------------------------------------------------------- */
-
-/**
- * mmu_notifier_lockdep_register - tell lockdep which locks a registration may take
- * @mmap_locked: the caller holds mmap_lock
- *
- * Only the first registration in the system turns the key on.  Let lockdep see
- * the locks for that in every one.
- */
-void mmu_notifier_lockdep_register(bool mmap_locked)
-{
-	if (!IS_ENABLED(CONFIG_PROVE_LOCKING))
-		return;
-
-	if (!mmap_locked)
-		cpus_read_lock();
-	else if (!cpus_read_trylock())
-		return;
-	jump_label_lock();
-	jump_label_unlock();
-	cpus_read_unlock();
-}
-
-/*
- * arm - take a reference of the static key
- * @mmap_locked: the caller holds mmap_lock
- *
- * Turning the key on takes cpu_hotplug_lock.  There are paths that hold it and
- * wait for an mmap_lock (cpuset does when it rebinds memory policies), so under
- * mmap_lock it can only be tried.  That fails while a CPU comes or goes, which
- * is worth waiting for, but not forever: CPU hotplug may wait for such a path,
- * and that path for us.
- */
-static int arm(bool mmap_locked)
-{
-	struct static_key *key = &mmu_notifier_key.key.key;
-	unsigned long give_up = jiffies + HOTPLUG_WAIT;
-
-	mmu_notifier_lockdep_register(mmap_locked);
-
-	if (static_key_fast_inc_not_disabled(key))
-		return 0;
-
-	if (!mmap_locked) {
-		static_branch_inc(&mmu_notifier_key.key);
-		return 0;
-	}
-
-	while (!cpus_read_trylock()) {
-		if (signal_pending(current))
-			return -EINTR;
-		if (time_after(jiffies, give_up))
-			return -EAGAIN;
-		schedule_timeout_interruptible(1);
-	}
-	static_key_slow_inc_cpuslocked(key);
-	cpus_read_unlock();
-
-	return 0;
-}
-
-/* May be called in atomic context: a work turns the key off. */
-static void disarm(void)
-{
-	static_branch_slow_dec_deferred(&mmu_notifier_key);
-}
+/* --- when the static key may be turned off ------------------------------- */
 
 static bool may_disarm(struct mmu_notifier_subscriptions *subs)
 {
 	lockdep_assert_held(&subs->lock);
-	return subs->armed && hlist_empty(&subs->list) && !subs->intervals.open;
+	return subs->armed && hlist_empty(&subs->list) &&
+	       !subs->intervals.open && !subs->intervals.closing;
 }
 
 static void disarm_now(struct mmu_notifier_subscriptions *subs)
 {
 	subs->armed = false;
-	disarm();
+	mmu_notifier_key_put();
 }
 
 static void disarm_work(struct work_struct *work)
@@ -337,8 +266,8 @@ static void subscriptions_destroy_work(struct work_struct *work)
 	cancel_delayed_work_sync(&subs->intervals.close_work);
 	cancel_work_sync(&subs->disarm_work);
 	if (subs->armed)
-		disarm();
-	/* The work whose mmdrop() brought us here may still return. */
+		mmu_notifier_key_put();
+	/* Its mmdrop() may have brought us here. */
 	flush_work(&subs->put_work);
 	mmu_notifier_readers_free(subs->readers);
 	mmu_notifier_figures_free(&subs->figures);
@@ -385,14 +314,15 @@ void __mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
 }
 
 /*
- * attach_locked - make a subscription appear, with no range in progress
+ * attach_locked - make a subscription appear
  *
  * Consumes the caller's reference of the static key on success.
  */
-static int attach_locked(struct mm_struct *mm, bool to_list,
-			 mmu_notifier_attach_t attach, void *subscription)
+static int attach_locked(struct mm_struct *mm,
+			 const struct mmu_notifier_joining *joining)
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	bool between = joining->when == MMU_NOTIFIER_JOIN_BETWEEN;
 	struct mmu_notifier_readers *new_readers = NULL;
 	struct mm_all_locks locks;
 	bool was_armed;
@@ -407,35 +337,39 @@ static int attach_locked(struct mm_struct *mm, bool to_list,
 		if (!subs)
 			return -ENOMEM;
 	}
-	if (to_list && !subs->readers) {
+	if (joining->to_list && !subs->readers) {
 		new_readers = mmu_notifier_readers_alloc();
 		if (!new_readers)
 			goto undo;
+		/* A range that finds ->wants set must find them, too. */
+		between |= !!mm->notifier_subscriptions;
 	}
 
-	ret = mm_take_all_locks(mm, &locks);
+	if (between)
+		ret = mm_take_all_locks(mm, &locks);
+	else
+		ret = signal_pending(current) ? -EINTR : 0;
 	if (ret)
 		goto undo;
-
-	/*
-	 * attach_to_open(), the one reader that holds none of the locks, must see
-	 * @subs initialised.  Pairs with smp_load_acquire() there.
-	 */
-	smp_store_release(&mm->notifier_subscriptions, subs);
-	mmu_notifier_figures_show(&subs->figures);
 
 	spin_lock(&subs->lock);
 	if (new_readers)
 		subs->readers = new_readers;
+	/* For attach_to_open(), and for hooks, which depend on the address. */
+	smp_store_release(&mm->notifier_subscriptions, subs);
 	was_armed = subs->armed;
 	subs->armed = true;
-	attach(subs, subscription);
+	joining->attach(subs, joining->data);
 	spin_unlock(&subs->lock);
+	mmu_notifier_figures_show(&subs->figures);
 
-	mm_drop_all_locks(mm, &locks);
+	if (between)
+		mm_drop_all_locks(mm, &locks);
+	else if (joining->when == MMU_NOTIFIER_JOIN_THEN_WAIT)
+		mm_pass_all_locks(mm);
 
 	if (was_armed)
-		disarm();
+		mmu_notifier_key_put();
 	return 0;
 
 undo:
@@ -449,36 +383,32 @@ undo:
  * mmu_notifier_subscribe - make a subscription of either kind appear
  * @mm: the address space; the caller has it in use
  * @mmap_locked: the caller holds its mmap_lock for writing
- * @to_list: whether the subscription is to the whole mm
- * @attach: puts the subscription in place; it can't fail, and it is the first to
- *	write to the subscription
- * @subscription: for @attach
+ * @joining: the subscription, and how it appears
  *
  * Return: 0; -EINTR if a signal is pending, -ENOMEM, or -EAGAIN if @mmap_locked
  * and CPU hotplug prevents the static key from being turned on.  Then nothing has
  * changed.
  */
 int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
-			   bool to_list, mmu_notifier_attach_t attach,
-			   void *subscription)
+			   const struct mmu_notifier_joining *joining)
 {
 	struct mmu_notifier_wait wait;
 	int ret;
 
-	ret = arm(mmap_locked);
+	ret = mmu_notifier_key_get(mmap_locked);
 	if (ret)
 		return ret;
 
 	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_LOCKS);
 	if (!mmap_locked)
 		mmap_write_lock(mm);
-	ret = attach_locked(mm, to_list, attach, subscription);
+	ret = attach_locked(mm, joining);
 	if (!mmap_locked)
 		mmap_write_unlock(mm);
 	mmu_notifier_wait_end(&wait);
 
 	if (ret)
-		disarm();
+		mmu_notifier_key_put();
 	return ret;
 }
 
@@ -561,6 +491,18 @@ static bool make_sense(const struct mmu_notifier_ops *ops)
 	       !ops->invalidate_range_start_finish;
 }
 
+static enum mmu_notifier_joining_when
+may_join_when(const struct mmu_notifier_ops *ops)
+{
+	bool ranges = wanted_by(ops) & (WANTS_START | WANTS_END);
+
+	if (ranges && !ops->only_spanned)
+		return MMU_NOTIFIER_JOIN_BETWEEN;
+	if (ranges || ops->arch_invalidate_secondary_tlbs)
+		return MMU_NOTIFIER_JOIN_THEN_WAIT;
+	return MMU_NOTIFIER_JOIN_ANY_TIME;
+}
+
 /* Not inlined, so that all callers share the WARN_ON_ONCE(). */
 static noinline int register_notifier(struct mmu_notifier *sub,
 				      struct mm_struct *mm,
@@ -572,6 +514,12 @@ static noinline int register_notifier(struct mmu_notifier *sub,
 		.mm = mm,
 		.ops = ops,
 	};
+	const struct mmu_notifier_joining joining = {
+		.to_list = true,
+		.when = may_join_when(ops),
+		.attach = attach_notifier,
+		.data = &registration,
+	};
 	int ret;
 
 	if (WARN_ON_ONCE(!make_sense(ops)))
@@ -582,8 +530,7 @@ static noinline int register_notifier(struct mmu_notifier *sub,
 	if (mmu_notifier_debug_inside(mm))
 		return -EDEADLK;
 
-	ret = mmu_notifier_subscribe(mm, mmap_locked, true, attach_notifier,
-				     &registration);
+	ret = mmu_notifier_subscribe(mm, mmap_locked, &joining);
 	if (!ret)
 		trace_mmu_notifier_register(mm, ops, MMU_NOTIFIER_KIND_LIST);
 	return ret;
@@ -638,10 +585,16 @@ EXPORT_SYMBOL_GPL(__mmu_notifier_register);
 
 /* --- get and put ---------------------------------------------------------- */
 
-static struct mmu_notifier *find_and_get(struct mmu_notifier_subscriptions *subs,
+/* With mmap_lock held, the registration of what is found is complete. */
+static struct mmu_notifier *find_and_get(struct mm_struct *mm,
 					 const struct mmu_notifier_ops *ops)
 {
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub, *found = NULL;
+
+	mmap_assert_locked(mm);
+	if (!subs)
+		return NULL;
 
 	spin_lock(&subs->lock);
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
@@ -685,11 +638,9 @@ struct mmu_notifier *mmu_notifier_get_locked(const struct mmu_notifier_ops *ops,
 	mmap_assert_write_locked(mm);
 	mmu_notifier_lockdep_register(true);
 
-	if (mm->notifier_subscriptions) {
-		sub = find_and_get(mm->notifier_subscriptions, ops);
-		if (sub)
-			return sub;
-	}
+	sub = find_and_get(mm, ops);
+	if (sub)
+		return sub;
 
 	sub = ops->alloc_notifier(mm);
 	if (IS_ERR(sub))
@@ -722,12 +673,21 @@ struct mmu_notifier *mmu_notifier_get(const struct mmu_notifier_ops *ops,
 	if (mmu_notifier_debug_inside(mm))
 		return ERR_PTR(-EDEADLK);
 
-	/* Wait for CPU hotplug before mmap_lock is taken, see arm(). */
-	arm(false);
+	mmu_notifier_lockdep_register(false);
+
+	/* A subscription that exists is no reason to touch the key, which all share. */
+	mmap_read_lock(mm);
+	sub = find_and_get(mm, ops);
+	mmap_read_unlock(mm);
+	if (sub)
+		return sub;
+
+	/* Wait for CPU hotplug before mmap_lock is taken. */
+	mmu_notifier_key_get(false);
 	mmap_write_lock(mm);
 	sub = mmu_notifier_get_locked(ops, mm);
 	mmap_write_unlock(mm);
-	disarm();
+	mmu_notifier_key_put();
 
 	return sub;
 }

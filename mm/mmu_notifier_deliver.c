@@ -14,8 +14,9 @@
  *  - A range of which nobody was notified is counted as passed over until its end.
  *    So when mmu_notifier_add_span() returns, every range in progress that touches
  *    the span is one that is notified before page tables change.
- *  - Between a start and its end nothing joins the list, though subscriptions may
- *    leave it.  So whoever is notified of the end has been of the start.
+ *  - A range remembers the newest subscriber that was notified of its start.  Those
+ *    that join the list later have a greater serial number, and aren't called for
+ *    this range.  So whoever is notified of the end has been of the start.
  *  - A start that fails leaves nobody notified: the end goes to exactly those whose
  *    start returned 0, and the range is not in progress any more.
  *  - Every start returns before a finish is called, and every finish before the
@@ -101,6 +102,13 @@ static void call_finish(struct mmu_notifier *sub,
 			      sub->ops->invalidate_range_start_finish);
 }
 
+/* Who joined the list after the start isn't called for the range any more. */
+static bool was_notified(const struct mmu_notifier *sub,
+			 const struct mmu_notifier_range *range)
+{
+	return sub->serial <= range->serial;
+}
+
 /* Serial numbers begin with 1: if none has failed, @failed_serial is 0. */
 static void finish_starts(struct mmu_notifier_subscriptions *subs,
 			  const struct mmu_notifier_range *range,
@@ -112,14 +120,14 @@ static void finish_starts(struct mmu_notifier_subscriptions *subs,
 				  mmu_notifier_may_walk(subs)) {
 		if (sub->serial <= failed_serial)
 			break;
-		call_finish(sub, range);
+		if (was_notified(sub, range))
+			call_finish(sub, range);
 	}
 }
 
 /*
- * The list is newest first, and nothing can join it while a range is in
- * progress.  But subscriptions may leave, including the one that failed, so the
- * serial number shows which were notified before it.
+ * The list is newest first.  Subscriptions may leave it, including the one that
+ * failed, so the serial number shows which were notified before it.
  */
 static void unwind_starts(struct mmu_notifier_subscriptions *subs,
 			  const struct mmu_notifier_range *range,
@@ -134,19 +142,22 @@ static void unwind_starts(struct mmu_notifier_subscriptions *subs,
 				  mmu_notifier_may_walk(subs)) {
 		if (sub->serial <= failed_serial)
 			break;
-		call_end(sub, range);
+		if (was_notified(sub, range))
+			call_end(sub, range);
 	}
 }
 
 static int list_start(struct mmu_notifier_subscriptions *subs,
-		      const struct mmu_notifier_range *range)
+		      struct mmu_notifier_range *range)
 {
 	unsigned int reader = mmu_notifier_walk_begin(subs->readers);
 	struct mmu_notifier *sub;
 	int ret = 0;
 
+	range->serial = 0;
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
 				  mmu_notifier_may_walk(subs)) {
+		range->serial = max(range->serial, sub->serial);
 		ret = call_start(sub, range);
 		if (ret) {
 			unwind_starts(subs, range, sub->serial);
@@ -168,7 +179,8 @@ static void list_end(struct mmu_notifier_subscriptions *subs,
 
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
 				  mmu_notifier_may_walk(subs))
-		call_end(sub, range);
+		if (was_notified(sub, range))
+			call_end(sub, range);
 	mmu_notifier_walk_end(subs->readers, reader);
 }
 
@@ -205,6 +217,14 @@ static void end_passed_over(struct mmu_notifier_subscriptions *subs,
 	range->flags &= ~MMU_NOTIFIER_RANGE_PASSED;
 }
 
+static void end_notified(struct mmu_notifier_subscriptions *subs,
+			 struct mmu_notifier_range *range)
+{
+	range->flags &= ~MMU_NOTIFIER_RANGE_NOTIFIED;
+	if (wants(subs, WANTS_END))
+		list_end(subs, range);
+}
+
 static int notify_start(struct mmu_notifier_subscriptions *subs,
 			struct mmu_notifier_range *range)
 {
@@ -220,6 +240,8 @@ static int notify_start(struct mmu_notifier_subscriptions *subs,
 		ret = list_start(subs, range);
 		if (ret)
 			mmu_intervals_end(subs, range);
+		else
+			range->flags |= MMU_NOTIFIER_RANGE_NOTIFIED;
 	}
 	return ret;
 }
@@ -227,6 +249,9 @@ static int notify_start(struct mmu_notifier_subscriptions *subs,
 int __mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 {
 	int ret;
+
+	if (!(range->flags & MMU_NOTIFIER_RANGE_OWNED))
+		range->owner = NULL;
 
 	trace_mmu_notifier_range_start(range);
 	mmu_notifier_record_range(range);
@@ -247,8 +272,8 @@ void __mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
 
 	if (range->flags & MMU_NOTIFIER_RANGE_PASSED)
 		end_passed_over(subs, range);
-	else if (wants(subs, WANTS_END))
-		list_end(subs, range);
+	else if (range->flags & MMU_NOTIFIER_RANGE_NOTIFIED)
+		end_notified(subs, range);
 
 	lock_map_release(&__mmu_notifier_invalidate_range_start_map);
 	mmu_notifier_forget_range(range);

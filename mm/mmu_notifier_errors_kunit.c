@@ -286,7 +286,8 @@ static struct mm_state state_of(struct mm_struct *mm)
 		state.armed = subs->armed;
 		state.open = subs->intervals.open;
 		state.nr_intervals = subs->intervals.nr;
-		state.in_progress = subs->intervals.in_progress;
+		state.in_progress =
+			atomic_long_read(&subs->intervals.in_progress);
 	}
 	return state;
 }

@@ -6,6 +6,7 @@
 #ifndef _MM_MMU_NOTIFIER_INTERNAL_H
 #define _MM_MMU_NOTIFIER_INTERNAL_H
 
+#include <linux/atomic.h>
 #include <linux/kernel.h>
 #include <linux/llist.h>
 #include <linux/mmu_notifier.h>
@@ -28,22 +29,27 @@
  * @nr: how many subscriptions there are
  * @seq: odd while the tree is frozen, which it is from the first invalidation
  *	that hits a subscription until no range is left in progress
- * @in_progress: ranges between start and end, whether they hit or not
+ * @in_progress: ranges between start and end, whether they hit or not; counted
+ *	without the lock
+ * @first: no subscription has a lower address
+ * @last: nor a higher one
  * @tree: the subscriptions by range; a range that froze it reads it without
  *	mmu_notifier_subscriptions::lock until it ends
  * @deferred: insertions and removals requested while the tree was frozen
  * @wq: waits for the tree to thaw
  * @close_work: sets @closing
  *
- * All of this is under mmu_notifier_subscriptions::lock.  @open is also read
- * without it.
+ * All but @in_progress is under mmu_notifier_subscriptions::lock.  @open to @last,
+ * but for @nr, are also read without it.
  */
 struct mmu_notifier_intervals {
 	bool open;
 	bool closing;
 	unsigned long nr;
 	unsigned long seq;
-	unsigned long in_progress;
+	atomic_long_t in_progress;
+	unsigned long first;
+	unsigned long last;
 	struct rb_root_cached tree;
 	struct hlist_head deferred;
 	wait_queue_head_t wq;
@@ -92,8 +98,7 @@ struct mmu_notifier_subscriptions {
 
 /*
  * Bits of mmu_notifier_subscriptions::wants.  A bit is set before its first
- * subscriber must be notified: under mm_take_all_locks() or, for the callbacks
- * that these locks don't exclude, before registration returns.  It may be set
+ * subscriber must be notified, which is before registration returns.  It may be set
  * spuriously.
  */
 enum mmu_notifier_wants {
@@ -110,14 +115,38 @@ enum mmu_notifier_wants {
 #define WANTS_SPANNED	(WANTS_START | WANTS_END | WANTS_FLUSH_YOUNG | \
 			 WANTS_YOUNG | WANTS_TEST_YOUNG)
 
-/* Called under mm_take_all_locks() and mmu_notifier_subscriptions::lock. */
-typedef void (*mmu_notifier_attach_t)(struct mmu_notifier_subscriptions *subs,
-				      void *subscription);
+/**
+ * enum mmu_notifier_joining_when - what a subscription may meet when it appears
+ * @MMU_NOTIFIER_JOIN_ANY_TIME: anything: it needs to know of no range
+ * @MMU_NOTIFIER_JOIN_THEN_WAIT: ranges in progress, which are waited for
+ * @MMU_NOTIFIER_JOIN_BETWEEN: no range in progress
+ */
+enum mmu_notifier_joining_when {
+	MMU_NOTIFIER_JOIN_ANY_TIME,
+	MMU_NOTIFIER_JOIN_THEN_WAIT,
+	MMU_NOTIFIER_JOIN_BETWEEN,
+};
+
+/**
+ * struct mmu_notifier_joining - how a subscription is to appear
+ * @to_list: it is to the whole mm
+ * @when: what it may meet
+ * @attach: puts it in place, under mmu_notifier_subscriptions::lock; can't fail, and
+ *	is the first to write to it
+ * @data: for @attach
+ */
+struct mmu_notifier_joining {
+	bool to_list;
+	enum mmu_notifier_joining_when when;
+	void (*attach)(struct mmu_notifier_subscriptions *subs, void *data);
+	void *data;
+};
 
 int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
-			   bool to_list, mmu_notifier_attach_t attach,
-			   void *subscription);
+			   const struct mmu_notifier_joining *joining);
 void mmu_notifier_lockdep_register(bool mmap_locked);
+int mmu_notifier_key_get(bool mmap_locked);
+void mmu_notifier_key_put(void);
 void mmu_notifier_disarm_if_unused(struct mmu_notifier_subscriptions *subs);
 struct mmu_notifier_subscriptions *mmu_notifier_subscriptions_alloc(struct mm_struct *mm);
 

@@ -7,6 +7,9 @@
  * each other: mms share files and, after fork(), anon_vmas, and each mm has them in
  * an order of its own.
  *
+ * Some subscribers appear before that, while ranges are in progress, of which they
+ * must never be told.
+ *
  * Deadlocks are rare even where they are possible, so a test also fails if lockdep
  * has complained meanwhile.
  */
@@ -507,6 +510,225 @@ static void unregister_waits_in_other_callback(struct kunit *test)
 	mmu_notifier_unregister(&caller->mn, mm);
 }
 
+/* ------------------------- inside a range in progress --------------------- */
+
+/* @ops is what the listener has, changed */
+static struct mn_listener *with_ops(struct mn_listener *listener,
+				    const struct mmu_notifier_ops *ops)
+{
+	listener->mn.ops = ops;
+	return listener;
+}
+
+/* A listener that doesn't care for any address */
+static struct mn_listener *spanned_alloc(struct kunit *test,
+					 const struct mmu_notifier_ops *base)
+{
+	struct mmu_notifier_ops *ops = mn_test_alloc(test, sizeof(*ops));
+
+	*ops = *base;
+	ops->only_spanned = true;
+	return with_ops(mn_listener_alloc(test), ops);
+}
+
+static void tlbs_flushed(struct mmu_notifier *mn, struct mm_struct *mm,
+			 unsigned long start, unsigned long end)
+{
+	container_of(mn, struct mn_listener, mn)->starts++;
+}
+
+static const struct mmu_notifier_ops tlb_ops = {
+	.arch_invalidate_secondary_tlbs = tlbs_flushed,
+};
+
+static const struct mmu_notifier_ops empty_ops = { };
+
+/* Register in a thread, with the holder's lock held; whether it waits for that */
+static bool waits_for(struct kunit *test, struct holder *holder,
+		      struct mm_struct *mm, struct mn_listener *listener)
+{
+	struct registrant *registrant = registrant_new(test, mm);
+	struct mn_thread *thread;
+	bool waits;
+
+	registrant->listener = listener;
+	thread = mn_thread_run(test, register_thread, registrant);
+	waits = !mn_thread_returned(thread);
+	mn_gate_open(holder->gate);
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
+	KUNIT_EXPECT_TRUE(test, mn_thread_join(holder->thread));
+	KUNIT_EXPECT_EQ(test, registrant->ret, 0);
+	mn_expect_unlocked(test, mm);
+	mmu_notifier_unregister(&listener->mn, mm);
+	return waits;
+}
+
+/* Whichever of its locks is held */
+static void joins_then_waits(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct file *file[2] = { mn_test_file(test), mn_test_file(test) };
+	struct vm_area_struct *vma[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		mn_test_vma(test, mm, mn_page(8 * i), file[i]);
+		mn_test_vma(test, mm, mn_page(8 * i + 2), file[!i]);
+		vma[i] = mn_test_vma(test, mm, mn_page(8 * i + 4), NULL);
+	}
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_TRUE(test, waits_for(test, holder_new(test, file[i], NULL), mm,
+						  spanned_alloc(test, &mn_listener_ops)));
+		KUNIT_EXPECT_TRUE(test, waits_for(test,
+						  holder_new(test, NULL, vma[i]->anon_vma), mm,
+						  with_ops(mn_listener_alloc(test), &tlb_ops)));
+	}
+}
+
+/* One without callbacks has nothing to miss */
+static void does_not_wait(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct file *file = mn_test_file(test);
+
+	mn_test_vma(test, mm, mn_page(0), file);
+	KUNIT_EXPECT_FALSE(test, waits_for(test, holder_new(test, file, NULL), mm,
+					   with_ops(mn_listener_alloc(test), &empty_ops)));
+}
+
+static void join(struct kunit *test, struct mn_listener *listener,
+		 struct mm_struct *mm)
+{
+	KUNIT_ASSERT_EQ(test, mmu_notifier_register(&listener->mn, mm), 0);
+}
+
+/* It is called for the next range, but not for the one before */
+static void expect_called_next(struct kunit *test, struct mn_listener *listener,
+			       struct mm_struct *mm)
+{
+	KUNIT_EXPECT_EQ(test, listener->starts, 0);
+	KUNIT_EXPECT_EQ(test, listener->finishes, 0);
+	KUNIT_EXPECT_EQ(test, listener->ends, 0);
+	mn_invalidate(mm);
+	KUNIT_EXPECT_EQ(test, listener->starts, 1);
+	KUNIT_EXPECT_EQ(test, listener->ends, 1);
+	mmu_notifier_unregister(&listener->mn, mm);
+}
+
+/* The mm has never had a subscription, or has had one, when the range starts */
+static void joins_first(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test), *elsewhere = mn_test_mm(test);
+	struct mn_listener *other = mn_listener_new(test, elsewhere);
+	struct mmu_notifier_range range;
+	struct mn_listener *listener;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		listener = spanned_alloc(test, &mn_listener_ops);
+		mn_range_init(&range, mm);
+		mmu_notifier_invalidate_range_start(&range);
+		join(test, listener, mm);
+		mmu_notifier_add_span(&listener->mn, 0, mn_page(0));
+		mmu_notifier_invalidate_range_end(&range);
+		mmu_notifier_add_span(&listener->mn, 0, ULONG_MAX);
+		expect_called_next(test, listener, mm);
+	}
+	mmu_notifier_unregister(&other->mn, elsewhere);
+}
+
+/* One that knows of the range has left, or not, before another one joins */
+static void joins_after_another(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_listener *first, *last, *listener;
+	struct mmu_notifier_range range;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		first = mn_listener_new(test, mm);
+		last = mn_listener_new(test, mm);
+		listener = spanned_alloc(test, &mn_listener_ops);
+
+		mn_range_init(&range, mm);
+		mmu_notifier_invalidate_range_start(&range);
+		if (i)
+			mmu_notifier_unregister(&last->mn, mm);
+		join(test, listener, mm);
+		mmu_notifier_invalidate_range_end(&range);
+		KUNIT_EXPECT_EQ(test, first->ends, 1);
+		KUNIT_EXPECT_EQ(test, last->ends, i ? 0 : 1);
+
+		expect_called_next(test, listener, mm);
+		if (!i)
+			mmu_notifier_unregister(&last->mn, mm);
+		mmu_notifier_unregister(&first->mn, mm);
+	}
+}
+
+/* With no lock held for which a registration would wait */
+static void invalidate_unlocked_thread(void *mm)
+{
+	mn_invalidate(mm);
+}
+
+/* Between the two passes of a start */
+static void joins_between_passes(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mn_listener *first = mn_listener_passes_new(test, mm);
+	struct mn_listener *listener = spanned_alloc(test, &mn_listener_passes_ops);
+	struct mn_thread *range;
+
+	first->gate = mn_gate_alloc(test);
+	range = mn_thread_run(test, invalidate_unlocked_thread, mm);
+	KUNIT_EXPECT_TRUE(test, mn_gate_reached(first->gate));
+	join(test, listener, mm);
+	mn_gate_open(first->gate);
+	KUNIT_ASSERT_TRUE(test, mn_thread_join(range));
+	KUNIT_EXPECT_EQ(test, first->finishes, 1);
+	KUNIT_EXPECT_EQ(test, first->ends, 1);
+
+	first->gate = NULL;
+	expect_called_next(test, listener, mm);
+	mmu_notifier_unregister(&first->mn, mm);
+}
+
+/* A signal comes before it has joined, or is no reason to give up any more */
+static void signal_before_joining(struct kunit *test)
+{
+	struct mn_listener *listener = spanned_alloc(test, &mn_listener_ops);
+	struct mmu_notifier before = listener->mn;
+	struct registrant *registrant;
+	struct mm_struct *mm = mn_test_mm(test);
+	struct file *file = mn_test_file(test);
+	struct mn_thread *thread;
+	struct holder *holder;
+
+	mn_test_vma(test, mm, mn_page(0), file);
+	registrant = registrant_new(test, mm);
+	registrant->listener = listener;
+	registrant->gate = mn_gate_alloc(test);
+	thread = mn_thread_run(test, register_thread, registrant);
+	KUNIT_EXPECT_TRUE(test, mn_gate_reached(registrant->gate));
+	send_sig(SIGUSR1, thread->task, 1);
+	mn_gate_open(registrant->gate);
+	KUNIT_ASSERT_TRUE(test, mn_thread_join(thread));
+	KUNIT_EXPECT_EQ(test, registrant->ret, -EINTR);
+	KUNIT_EXPECT_MEMEQ(test, &listener->mn, &before, sizeof(before));
+	KUNIT_EXPECT_NULL(test, mm->notifier_subscriptions);
+
+	registrant->gate = NULL;
+	holder = holder_new(test, file, NULL);
+	thread = mn_thread_run(test, register_thread, registrant);
+	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
+	send_sig(SIGUSR1, thread->task, 1);
+	mn_gate_open(holder->gate);
+	KUNIT_ASSERT_TRUE(test, mn_thread_join(thread));
+	KUNIT_ASSERT_EQ(test, registrant->ret, 0);
+	mmu_notifier_unregister(&listener->mn, mm);
+}
+
 #if defined(CONFIG_HOTPLUG_CPU) && defined(CONFIG_JUMP_LABEL)
 /* ------------------------------- CPU hotplug ------------------------------ */
 
@@ -586,6 +808,12 @@ static struct kunit_case mmu_notifier_locks_cases[] = {
 	KUNIT_CASE(all_get_through),
 	KUNIT_CASE(unregister_in_other_callback),
 	KUNIT_CASE(unregister_waits_in_other_callback),
+	KUNIT_CASE(joins_then_waits),
+	KUNIT_CASE(does_not_wait),
+	KUNIT_CASE(joins_first),
+	KUNIT_CASE(joins_after_another),
+	KUNIT_CASE(joins_between_passes),
+	KUNIT_CASE(signal_before_joining),
 #if defined(CONFIG_HOTPLUG_CPU) && defined(CONFIG_JUMP_LABEL)
 	KUNIT_CASE(hotplug_in_the_way),
 #endif

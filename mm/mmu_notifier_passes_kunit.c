@@ -112,7 +112,7 @@ static void finish(struct flusher *sub, struct mm_struct *mm)
 	sub->finish_tick = atomic_inc_return(&ticks);
 	sub->in_flight = atomic_read(&in_flight);
 	sub->in_progress =
-		READ_ONCE(mm->notifier_subscriptions->intervals.in_progress);
+		atomic_long_read(&mm->notifier_subscriptions->intervals.in_progress);
 	mn_gate_pass(sub->finish_gate);
 	if (sub->delay &&
 	    !wait_for_completion_timeout(&sub->flushed, MN_DEADLOCK))
@@ -289,7 +289,7 @@ static void flushers_new(struct kunit *test, struct mm_struct *mm,
 
 static unsigned long in_progress(struct mm_struct *mm)
 {
-	return READ_ONCE(mm->notifier_subscriptions->intervals.in_progress);
+	return atomic_long_read(&mm->notifier_subscriptions->intervals.in_progress);
 }
 
 /* Every one of @subs has started before any finishes, and in the same order */

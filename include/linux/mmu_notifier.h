@@ -6,8 +6,8 @@
  * A secondary MMU (KVM, a GPU, a NIC with on-demand paging, a remote mapper)
  * subscribes to an mm in one of two ways:
  *
- *  - struct mmu_notifier is notified of every change in the whole address
- *    space;
+ *  - struct mmu_notifier is notified of every change in the whole address space,
+ *    or in the part of it that the subscriber has named;
  *  - struct mmu_interval_notifier is notified of changes in one range of it,
  *    and has a sequence count to detect that one raced with its page lookup.
  *
@@ -24,7 +24,6 @@
 
 #include <linux/bits.h>
 #include <linux/interval_tree.h>
-#include <linux/jump_label_ratelimit.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/lockdep.h>
@@ -32,8 +31,8 @@
 #include <linux/mmap_lock.h>
 #include <linux/mmu_notifier_debug.h>
 #include <linux/mmu_notifier_stats.h>
+#include <linux/mmu_notifier_tlb.h>
 #include <linux/spinlock.h>
-#include <linux/srcu.h>
 
 struct mmu_interval_notifier;
 struct mmu_interval_notifier_finish;
@@ -87,7 +86,14 @@ enum mmu_notifier_event {
  * its end must only count it out, from the counter that the highest bits name.
  */
 #define MMU_NOTIFIER_RANGE_PASSED	BIT(3)
-#define MMU_NOTIFIER_RANGE_READER_SHIFT	4
+/* For the core alone: the range was initialised with an owner. */
+#define MMU_NOTIFIER_RANGE_OWNED	BIT(4)
+/*
+ * For the core alone: those in the list, up to @serial, were notified of the start,
+ * so its end must notify them, too.
+ */
+#define MMU_NOTIFIER_RANGE_NOTIFIED	BIT(5)
+#define MMU_NOTIFIER_RANGE_READER_SHIFT	6
 
 /**
  * struct mmu_subscribed - whether a subscription of either kind exists
@@ -247,7 +253,8 @@ struct mmu_notifier_ops {
 	/**
 	 * @only_spanned: the subscriber cares only for what it passes to
 	 * mmu_notifier_add_span(), which in the beginning is nothing.  It may
-	 * still be notified of other ranges.
+	 * still be notified of other ranges, also while it registers: then the
+	 * registration may wait for its callbacks.
 	 */
 	bool only_spanned;
 };
@@ -376,6 +383,7 @@ struct mmu_interval_notifier {
  * @flags: %MMU_NOTIFIER_RANGE_BLOCKABLE, and flags of the core
  * @event: why
  * @owner: for %MMU_NOTIFY_MIGRATE and %MMU_NOTIFY_EXCLUSIVE, else NULL
+ * @serial: for the core alone: the newest subscriber that was notified
  * @debug: for the run-time checks
  * @record: of the range as in progress
  */
@@ -386,12 +394,10 @@ struct mmu_notifier_range {
 	unsigned int flags;
 	enum mmu_notifier_event event;
 	void *owner;
+	unsigned long serial;
 	struct mmu_notifier_range_debug debug;
 	struct mmu_notifier_range_record record;
 };
-
-/* On while any mm has a subscription.  See arm() in mm/mmu_notifier.c. */
-extern struct static_key_false_deferred mmu_notifier_key;
 
 #ifdef CONFIG_LOCKDEP
 extern struct lockdep_map __mmu_notifier_invalidate_range_start_map;
@@ -431,26 +437,8 @@ int __mmu_notifier_clear_flush_young(struct mm_struct *mm, unsigned long start,
 int __mmu_notifier_clear_young(struct mm_struct *mm, unsigned long start,
 			       unsigned long end);
 int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address);
-void __mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
-						   unsigned long start,
-						   unsigned long end);
 void __mmu_notifier_release(struct mm_struct *mm);
 void __mmu_notifier_subscriptions_destroy(struct mm_struct *mm);
-
-/**
- * mm_has_notifiers - check whether @mm may have subscriptions
- * @mm: the address space
- *
- * False is certain for a caller that holds mmap_lock, a VMA lock or a reverse
- * map lock of the mm: registration takes them all.  True may be out of date.
- *
- * Return: non-zero if @mm has a subscription, or may have had one.
- */
-static inline int mm_has_notifiers(struct mm_struct *mm)
-{
-	return static_branch_unlikely(&mmu_notifier_key.key) &&
-	       READ_ONCE(mm->notifier_subscriptions);
-}
 
 /*
  * A callback may wait for memory that reclaim is to free, and reclaim
@@ -464,35 +452,10 @@ static inline void mmu_notifier_lockdep_reclaim(void)
 }
 
 /**
- * mmu_notifier_range_init_owner - describe an invalidation
- * @range: what to fill in
- * @event: why the range is invalidated
- * @flags: %MMU_NOTIFIER_RANGE_BLOCKABLE is set and cleared by the start call
- * @mm: the address space
- * @start: first address
- * @end: end address, exclusive
- * @owner: the driver that causes a %MMU_NOTIFY_MIGRATE or %MMU_NOTIFY_EXCLUSIVE
- */
-static inline void
-mmu_notifier_range_init_owner(struct mmu_notifier_range *range,
-			      enum mmu_notifier_event event, unsigned int flags,
-			      struct mm_struct *mm, unsigned long start,
-			      unsigned long end, void *owner)
-{
-	range->mm = mm;
-	range->start = start;
-	range->end = end;
-	range->flags = flags;
-	range->event = event;
-	range->owner = owner;
-	mmu_notifier_debug_init(range);
-}
-
-/**
  * mmu_notifier_range_init - describe an invalidation that has no owner
  * @range: what to fill in
  * @event: why the range is invalidated
- * @flags: as for mmu_notifier_range_init_owner()
+ * @flags: 0; whether it may block is for the start call to say
  * @mm: the address space
  * @start: first address
  * @end: end address, exclusive
@@ -504,7 +467,37 @@ static inline void mmu_notifier_range_init(struct mmu_notifier_range *range,
 					   unsigned long start,
 					   unsigned long end)
 {
-	mmu_notifier_range_init_owner(range, event, flags, mm, start, end, NULL);
+	range->mm = mm;
+	range->start = start;
+	range->end = end;
+	/*
+	 * All that can be left to the start of a range with a subscriber is: this
+	 * runs without one, too.  Two constants are one store.
+	 */
+	range->flags = flags | MMU_NOTIFIER_RANGE_BLOCKABLE;
+	range->event = event;
+	mmu_notifier_debug_init(range);
+}
+
+/**
+ * mmu_notifier_range_init_owner - describe an invalidation
+ * @range: what to fill in
+ * @event: why the range is invalidated
+ * @flags: as for mmu_notifier_range_init()
+ * @mm: the address space
+ * @start: first address
+ * @end: end address, exclusive
+ * @owner: the driver that causes a %MMU_NOTIFY_MIGRATE or %MMU_NOTIFY_EXCLUSIVE
+ */
+static inline void
+mmu_notifier_range_init_owner(struct mmu_notifier_range *range,
+			      enum mmu_notifier_event event, unsigned int flags,
+			      struct mm_struct *mm, unsigned long start,
+			      unsigned long end, void *owner)
+{
+	mmu_notifier_range_init(range, event, flags | MMU_NOTIFIER_RANGE_OWNED,
+				mm, start, end);
+	range->owner = owner;
 }
 
 /**
@@ -548,8 +541,6 @@ mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 
 	might_sleep();
 
-	/* The end call reads it even without a subscription. */
-	range->flags |= MMU_NOTIFIER_RANGE_BLOCKABLE;
 	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
 	if (mmu_notifier_debug_start(range, subscribed) && subscribed)
 		__mmu_notifier_invalidate_range_start(range);
@@ -667,26 +658,6 @@ static inline int mmu_notifier_test_young(struct mm_struct *mm,
 	return __mmu_notifier_test_young(mm, address);
 }
 
-/**
- * mmu_notifier_arch_invalidate_secondary_tlbs - flush TLBs that share the CPU's
- *						 page tables
- * @mm: the address space
- * @start: first address
- * @end: end address, exclusive
- *
- * For the architecture, wherever it flushes the CPU's TLBs.
- *
- * Context: atomic.
- */
-static inline void
-mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
-					    unsigned long start,
-					    unsigned long end)
-{
-	if (mm_has_notifiers(mm))
-		__mmu_notifier_arch_invalidate_secondary_tlbs(mm, start, end);
-}
-
 /* exit_mmap(), before it unmaps anything */
 static inline void mmu_notifier_release(struct mm_struct *mm)
 {
@@ -782,8 +753,8 @@ mmu_interval_check_retry(struct mmu_interval_notifier *interval_sub,
 
 /*
  * The accessed bit of a page is the primary MMU's or any secondary MMU's, and
- * both are cleared together.  Macros, because asm/tlbflush.h includes this file
- * and the page table helpers come later.
+ * both are cleared together.  Macros, because with CONFIG_DEBUG_MMU_NOTIFIER what
+ * they call is named after the function that they are used in.
  */
 #define __mmu_young_both(primary, secondary, vma, addr, ptep, size)	\
 ({									\
@@ -814,11 +785,6 @@ struct mmu_notifier_range {
 	unsigned long start;
 	unsigned long end;
 };
-
-static inline int mm_has_notifiers(struct mm_struct *mm)
-{
-	return 0;
-}
 
 static inline void mmu_notifier_lockdep_reclaim(void)
 {
@@ -891,13 +857,6 @@ static inline int mmu_notifier_test_young(struct mm_struct *mm,
 					  unsigned long address)
 {
 	return 0;
-}
-
-static inline void
-mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
-					    unsigned long start,
-					    unsigned long end)
-{
 }
 
 static inline void mmu_notifier_release(struct mm_struct *mm)

@@ -33,10 +33,6 @@
 	__range->debug.hook = mmu_notifier_hook(#event);		\
 })
 
-#define __mmu_notifier_hook_on(what, mm)					\
-	(mm_has_notifiers(mm) &&					\
-	 mmu_notifier_hook_hit(mmu_notifier_hook(what)))
-
 #define mmu_notifier_clear_flush_young(mm, start, end)			\
 ({									\
 	struct mm_struct *__mm = (mm);					\
@@ -57,14 +53,6 @@
 									\
 	__mmu_notifier_hook_on("test_young", __mm) ?			\
 		mmu_notifier_test_young(__mm, address) : 0;		\
-})
-#define mmu_notifier_arch_invalidate_secondary_tlbs(mm, start, end)	\
-({									\
-	struct mm_struct *__mm = (mm);					\
-									\
-	if (__mmu_notifier_hook_on("arch_invalidate_secondary_tlbs", __mm)) \
-		mmu_notifier_arch_invalidate_secondary_tlbs(__mm, start, \
-							    end);	\
 })
 #define mmu_notifier_release(mm)					\
 ({									\

@@ -6,7 +6,7 @@
 position p;
 @@
   #include <linux/sched.h>@p
-+ #include <linux/mmu_notifier.h>
++ #include <linux/mmu_notifier_tlb.h>
 
 // expect 1
 @whole_mm@

@@ -5,7 +5,7 @@
 position p;
 @@
   #include <linux/mm_types.h>@p
-+ #include <linux/mmu_notifier.h>
++ #include <linux/mmu_notifier_tlb.h>
 
 // The batch knows no addresses: secondary TLBs that share the page tables lose
 // all of the mm.

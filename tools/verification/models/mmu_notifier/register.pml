@@ -3,7 +3,8 @@
  * Registration against ranges in progress: mm/mmu_notifier.c and mm/mm_all_locks.c.
  *
  * Two subscribers register, which may fail, and unregister, and a range comes
- * and goes, for ever.  The range is under any one of the locks that it may be
+ * and goes, for ever.  A subscriber appears while it has all locks, or it appears and
+ * then takes and releases one after the other.  The range is under any one of the locks that it may be
  * under: mmap_lock, a VMA lock, a reverse map lock.  One range stands for all, as
  * ranges change nothing that other ranges look at.  Another mm has subscriptions
  * now and then; all that is seen of them is the static key.
@@ -14,6 +15,7 @@
  *			attach_notifier(); then mmu_notifier_unregister(), of
  *			which release.pml has the rest
  *	take_all_locks	mm_take_all_locks(), where a signal may come
+ *	pass_all_locks	mm_pass_all_locks()
  *	unlink		unlink_notifier()
  *	Range		mmu_notifier_invalidate_range_start(), or _nonblock(),
  *			mmu_notifier_invalidate_range_end()
@@ -26,7 +28,10 @@
  * that reader; readers.pml has how.
  * That the key is turned off a while later than its count says is left out: it
  * is on for longer, never for less.  To keep the model finite, serial numbers are 1
- * for the older and 2 for the newer subscriber: only their order matters.
+ * for the older and 2 for the newer subscriber, and what the range remembers of
+ * them is renumbered, too: only their order matters.  A subscriber that takes one
+ * lock after the other has an empty span; what that spares it is in span.pml, and here
+ * it is notified like any other.
  *
  * Claims:
  *
@@ -44,11 +49,11 @@
  *	MUT_MMAP_READ		claim_caught	mmap_lock is taken for reading
  *	MUT_NO_VMA_LOCKS	claim_caught	VMA locks are not taken
  *	MUT_NO_RMAP_LOCKS	claim_caught	reverse map locks are not taken
- *	MUT_ARM_LATE		claim_paired	the key is turned on last
+ *	MUT_ARM_LATE		claim_heard	the key is turned on last
  *	MUT_WANTS_LATE		claim_caught	->wants is set last
  *	MUT_WANTS_CLEARED	claim_heard	an unregister clears the others'
  *						->wants
- *	MUT_DISARM_EACH		claim_ended	an unregister turns off the key,
+ *	MUT_DISARM_EACH		claim_heard	an unregister turns off the key,
  *						though it isn't the last
  *	MUT_KEEP_BOTH		claim_balance	a second reference of the key
  *						is not dropped
@@ -59,8 +64,11 @@
  *	MUT_UNWIND_TO_FAILED	claim_paired	it ends it up to the subscriber
  *						that failed, by its address
  *	MUT_NO_UNWIND		claim_ended	it ends it for none
- *	MUT_UNLOCK_BEFORE_END	claim_paired	a range drops its lock before
- *						it has ended
+ *	MUT_NO_PASS		claim_caught	locks aren't taken one by one
+ *	MUT_PASS_FIRST		claim_caught	they are, but before it appears
+ *	MUT_PASS_READ		claim_caught	for reading
+ *	MUT_END_ALL		claim_paired	a range ends for those that came
+ *						after its start, too
  */
 
 #define NR_SUBS		2
@@ -94,6 +102,7 @@ bit waits[NR_SUBS];	/* wait_for_readers() waits for it */
 bit heard[NR_SUBS];	/* of the start of the range, not yet of its end */
 bit subscribed[NR_SUBS];	/* registration has returned 0 */
 bit running;		/* the range's start has returned, end not called */
+byte newest;		/* the serial number up to which its start came */
 bit idle[NR_SUBS] = 1;	/* holds no reference of the key */
 
 inline down_read(l)
@@ -142,6 +151,7 @@ inline wait_for_readers()
 inline call_start(s)
 {
 	d_step {
+		newest = (serial_of[s] > newest -> serial_of[s] : newest);
 		CLAIM(claim_ended, !heard[s]);
 		heard[s] = 1;
 		s = next[s]
@@ -156,6 +166,12 @@ inline call_end(s)
 		s = next[s]
 	}
 }
+
+#ifdef MUT_END_ALL
+#define was_notified(s)	true
+#else
+#define was_notified(s)	(serial_of[s] <= newest)
+#endif
 
 #ifdef MUT_UNWIND_ALL
 #define told_before(s)	true
@@ -172,8 +188,10 @@ inline unwind_starts()
 #ifndef MUT_NO_UNWIND
 	other = head;
 	do
-	:: other != NONE && told_before(other) ->
+	:: other != NONE && told_before(other) && was_notified(other) ->
 		call_end(other)
+	:: other != NONE && told_before(other) && !was_notified(other) ->
+		other = next[other]
 	:: else ->
 		break
 	od;
@@ -193,8 +211,11 @@ inline range_start()
 		call_start(sub)
 	:: sub != NONE && !blockable ->
 		/* -EAGAIN */
-		failed = sub;
-		failed_serial = serial_of[sub];
+		d_step {
+			newest = (serial_of[sub] > newest -> serial_of[sub] : newest);
+			failed = sub;
+			failed_serial = serial_of[sub]
+		}
 		unwind_starts();
 		sub = NONE;
 		break
@@ -209,8 +230,10 @@ inline range_end()
 	do
 	:: sub == NONE ->
 		break
-	:: else ->
+	:: sub != NONE && was_notified(sub) ->
 		call_end(sub)
+	:: sub != NONE && !was_notified(sub) ->
+		sub = next[sub]
 	od;
 	walk_end()
 }
@@ -236,7 +259,8 @@ end:
 		:: blockable = 0
 		:: blockable = 1
 		fi;
-		failed = NONE
+		failed = NONE;
+		newest = 0
 	   }
 		down_read(lock);
 		if
@@ -254,9 +278,6 @@ end:
 			/* Here page tables change. */
 			CLAIM(claim_heard, has_heard(0) && has_heard(1));
 			running = 0;
-#ifdef MUT_UNLOCK_BEFORE_END
-			up_read(lock);
-#endif
 			if
 			:: mm_has_notifiers ->
 				if
@@ -268,19 +289,12 @@ end:
 		:: else
 		fi;
 		CLAIM(claim_ended, has_forgotten(0) && has_forgotten(1));
-#ifdef MUT_UNLOCK_BEFORE_END
-		if
-		:: failed == NONE
-		:: else -> up_read(lock)
-		fi
-#else
 		d_step {
 			up_read(lock);
 			lock = MMAP;
 			failed = NONE;
 			blockable = 0
 		}
-#endif
 	od
 }
 
@@ -298,6 +312,29 @@ inline take_all_locks(interrupted)
 		down_write(RMAP)
 #endif
 	fi
+}
+
+#ifdef MUT_PASS_READ
+#define pass_rmap	(!writer[RMAP])
+#else
+#define pass_rmap	(!writer[RMAP] && !readers[RMAP])
+#endif
+
+/* Taken and released at once, which nobody else notices */
+inline pass_all_locks()
+{
+#ifndef MUT_NO_VMA_LOCKS
+	down_write(VMA);
+#endif
+#ifndef MUT_NO_PASS
+#ifndef MUT_NO_RMAP_LOCKS
+	pass_rmap
+#else
+	skip
+#endif
+#else
+	skip
+#endif
 }
 
 /* VMA locks go together with mmap_lock, see mmap_unlock(). */
@@ -337,6 +374,7 @@ inline attach()
 	d_step {
 		was_armed = armed;
 		armed = 1;
+		newest = (serial_of[1 - s] && serial_of[1 - s] <= newest);
 		serial_of[1 - s] = 1;
 		serial_of[s] = 2;
 #ifndef MUT_WANTS_LATE
@@ -376,7 +414,7 @@ inline unlink()
 
 proctype Subscriber(byte s)
 {
-	bit interrupted, was_armed;
+	bit interrupted, was_armed, between;
 
 end:
 	do
@@ -386,8 +424,20 @@ end:
 		key++
 #endif
 	   }
+		if
+		:: between = 0
+		:: between = 1
+		fi;
 		mmap_lock();
-		take_all_locks(interrupted);
+		if
+		:: between -> take_all_locks(interrupted)
+		:: else ->
+#ifdef MUT_PASS_FIRST
+			pass_all_locks()
+#else
+			skip
+#endif
+		fi;
 		if
 		:: interrupted ->
 			mmap_unlock();
@@ -399,7 +449,15 @@ end:
 			interrupted = 0
 		:: else ->
 			attach();
-			drop_all_locks();
+			if
+			:: between -> drop_all_locks()
+			:: else ->
+#ifndef MUT_PASS_FIRST
+				pass_all_locks()
+#else
+				skip
+#endif
+			fi;
 #ifndef MUT_ARM_LATE
 			if
 #ifndef MUT_KEEP_BOTH
@@ -434,6 +492,7 @@ end:
 			}
 		fi;
 		d_step {
+			between = 0;
 			idle[s] = 1;
 			CLAIM(claim_balance,
 			      !idle[1 - s] || key == key_of_other)

@@ -5,4 +5,4 @@
 position p;
 @@
   #include <linux/mm_types.h>@p
-+ #include <linux/mmu_notifier.h>
++ #include <linux/mmu_notifier_tlb.h>
