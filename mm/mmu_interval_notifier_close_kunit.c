@@ -38,6 +38,11 @@ static void time_stops(struct mm_struct *mm)
 	cancel_delayed_work_sync(&intervals_of(mm)->close_work);
 }
 
+static long in_progress(struct mm_struct *mm)
+{
+	return atomic_long_read(&intervals_of(mm)->in_progress);
+}
+
 static void start_beside(struct mmu_notifier_range *range, struct mm_struct *mm)
 {
 	mmu_notifier_range_init(range, MMU_NOTIFY_CLEAR, 0, mm, mn_page(10),
@@ -51,12 +56,12 @@ static bool is_counted(const struct mmu_notifier_range *range)
 }
 
 static void expect_open(struct kunit *test, struct mm_struct *mm,
-			unsigned long nr, unsigned long in_progress)
+			unsigned long nr, long counted)
 {
 	KUNIT_EXPECT_TRUE(test, intervals_of(mm)->open);
 	KUNIT_EXPECT_TRUE(test, mm->notifier_subscriptions->armed);
 	KUNIT_EXPECT_EQ(test, intervals_of(mm)->nr, nr);
-	KUNIT_EXPECT_EQ(test, intervals_of(mm)->in_progress, in_progress);
+	KUNIT_EXPECT_EQ(test, in_progress(mm), counted);
 }
 
 /* Ranges are no longer counted, and no counted one is left */
@@ -68,7 +73,7 @@ static void expect_closed(struct kunit *test, struct mm_struct *mm, bool armed)
 	KUNIT_EXPECT_FALSE(test, intervals->open);
 	KUNIT_EXPECT_FALSE(test, intervals->closing);
 	KUNIT_EXPECT_EQ(test, intervals->nr, 0);
-	KUNIT_EXPECT_EQ(test, intervals->in_progress, 0);
+	KUNIT_EXPECT_EQ(test, in_progress(mm), 0);
 	KUNIT_EXPECT_EQ(test, intervals->seq & 1, 0);
 	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&intervals->tree.rb_root));
 	KUNIT_EXPECT_TRUE(test, hlist_empty(&intervals->deferred));
@@ -78,9 +83,9 @@ static void expect_closed(struct kunit *test, struct mm_struct *mm, bool armed)
 
 	start_beside(&range, mm);
 	KUNIT_EXPECT_FALSE(test, is_counted(&range));
-	KUNIT_EXPECT_EQ(test, intervals->in_progress, 0);
+	KUNIT_EXPECT_EQ(test, in_progress(mm), 0);
 	mmu_notifier_invalidate_range_end(&range);
-	KUNIT_EXPECT_EQ(test, intervals->in_progress, 0);
+	KUNIT_EXPECT_EQ(test, in_progress(mm), 0);
 }
 
 struct insertion_job {

@@ -14,9 +14,11 @@
  *
  *	Range		mmu_intervals_start(), the page tables change,
  *			mmu_intervals_end()
- *	count_range	count_range()
+ *	count_range	count_range(), and the look at what is spanned in
+ *			first_hit()
+ *	find_hits	the rest of first_hit()
  *	invalidate_mine	a subscriber's ->invalidate()
- *	intervals_end	mmu_intervals_end(), thaw(), wake_up_all()
+ *	intervals_end	uncount_range(), after_last_range(), thaw(), wake_up_all()
  *	insert		attach_to_open(), attach_interval()
  *	remove		mmu_interval_notifier_remove(), remove_or_defer(),
  *			has_thawed()
@@ -26,7 +28,9 @@
  *	wait_event	wait_event(): queue, look again, sleep
  *
  * What is under mmu_notifier_subscriptions::lock is one atomic step, except
- * for thaw(), which others could see half done if they looked without the lock.
+ * for what others see half done because they look without the lock: thaw(), and an
+ * insertion.  What the full barriers keep in order is here done in that order, and
+ * some mutants do it in another one.
  *
  * Nothing orders the lookup against the sampling of the number: it may come
  * first, though not before the lock is taken.  But if there was anything to wait
@@ -57,6 +61,13 @@
  *	MUT_INSERTED_UNHIT	claim_survives	nor one with a range in progress
  *						that hit nothing
  *	MUT_COUNT_HITS		claim_survives	only ranges that hit are counted
+ *	MUT_LOOK_FIRST		claim_survives	a range looks at what is spanned
+ *						before it is counted
+ *	MUT_SPAN_LATE		claim_survives	an insertion looks at the count
+ *						before it widens the span
+ *	MUT_FREEZE_LATE		claim_deadlock	or before it freezes the tree
+ *	MUT_THAW_UNCHECKED	claim_tree	the last range doesn't look again,
+ *						under the lock, at the count
  *	MUT_INSERT_AT_ONCE	claim_tree	insertions are not deferred
  *	MUT_REMOVE_AT_ONCE	claim_tree	removals are not deferred
  *	MUT_REMOVE_NO_WAIT	claim_gone	deferred, but not waited for
@@ -81,6 +92,7 @@ bit lock;
 byte seq = 2;
 byte in_progress;
 byte tree = BIT(OTHER);
+byte spanned = BIT(OTHER);
 bit deferred;		/* MINE is in that list */
 bit asleep;
 
@@ -137,20 +149,45 @@ inline wake_up_all()
 
 /* --- the range ------------------------------------------------------------ */
 
+inline look_at_span()
+{
+	inside = ((covers & spanned) != 0)
+}
+
+inline count()
+{
+	counted = 1;
+	in_progress++
+}
+
 inline count_range()
 {
-	hit = tree & covers;
-#ifdef MUT_COUNT_HITS
-	counted = (hit != 0);
+#ifdef MUT_LOOK_FIRST
+	look_at_span();
+	count()
 #else
-	counted = 1;
+#ifndef MUT_COUNT_HITS
+	count();
 #endif
-	in_progress = in_progress + counted;
-	if
-	:: hit -> seq = seq | 1; walkers++
-	:: else
-	fi;
-	cur_seq = seq
+	look_at_span()
+#endif
+}
+
+inline find_hits()
+{
+	atomic {
+		!lock ->
+		hit = tree & covers;
+#ifdef MUT_COUNT_HITS
+		counted = (hit != 0);
+		in_progress = in_progress + counted;
+#endif
+		if
+		:: hit -> seq = seq | 1; walkers++
+		:: else
+		fi;
+		cur_seq = seq
+	}
 }
 
 inline store_seq()
@@ -195,23 +232,27 @@ inline thaw()
 			change_tree(tree ^ BIT(MINE))
 		:: else
 		fi;
+		spanned = tree;
 		lock = 0
 	}
 }
 
 #ifdef MUT_THAW_EARLY
+#define is_last		true
 #define must_thaw	(is_frozen && !walkers)
+#else
+#define is_last		!in_progress
+#ifdef MUT_THAW_UNCHECKED
+#define must_thaw	is_frozen
 #else
 #define must_thaw	(is_frozen && !in_progress)
 #endif
+#endif
 
-inline intervals_end()
+inline after_last_range()
 {
 	atomic {
 		!lock ->
-		covering = covering - covers_mine;
-		covers_mine = 0;
-		in_progress = in_progress - counted;
 		thawing = must_thaw;
 		lock = thawing
 	}
@@ -230,22 +271,37 @@ inline intervals_end()
 	fi
 }
 
+inline intervals_end()
+{
+	d_step {
+		covering = covering - covers_mine;
+		covers_mine = 0;
+		in_progress = in_progress - counted;
+		thawing = counted && is_last
+	}
+	if
+	:: thawing && is_frozen -> after_last_range()
+	:: else
+	fi
+}
+
 proctype Range(byte times)
 {
 	byte i, covers, hit, cur_seq;
-	bit failed, counted, covers_mine, thawing;
+	bit failed, inside, counted, covers_mine, thawing;
 
 	for (i : 1 .. times) {
-		atomic {
-			!lock ->
-			if
-			:: covers = 0
-			:: covers = BIT(MINE)
-			:: covers = BIT(OTHER)
-			:: covers = BIT(MINE) | BIT(OTHER)
-			fi;
-			count_range()
-		}
+		if
+		:: covers = 0
+		:: covers = BIT(MINE)
+		:: covers = BIT(OTHER)
+		:: covers = BIT(MINE) | BIT(OTHER)
+		fi;
+		count_range();
+		if
+		:: inside -> find_hits()
+		:: else
+		fi;
 		if
 		:: hit ->
 			if
@@ -287,6 +343,7 @@ proctype Range(byte times)
 			hit = 0;
 			cur_seq = 0;
 			failed = 0;
+			inside = 0;
 			counted = 0;
 			thawing = 0
 		}
@@ -295,33 +352,67 @@ proctype Range(byte times)
 
 /* --- the subscriber ------------------------------------------------------- */
 
+inline widen_span()
+{
+	spanned = spanned | BIT(MINE)
+}
+
+inline insert_and_freeze()
+{
+	d_step {
+		if
+#ifndef MUT_INSERT_AT_ONCE
+		:: was_frozen -> deferred = 1
+#endif
+		:: else -> change_tree(tree | BIT(MINE))
+		fi;
+		seq = seq | 1;
+#ifdef MUT_DEFERRED_UNHIT
+		invalidate_seq = (was_frozen -> seq - 2 : seq)
+#else
+		invalidate_seq = seq
+#endif
+	}
+}
+
+#ifdef MUT_INSERTED_UNHIT
+#define look_at_count()	any = 0
+#else
+#define look_at_count()	any = (in_progress != 0)
+#endif
+
 inline insert()
 {
 	atomic {
 		!lock ->
+		lock = 1;
 		freed = 0;
-		if
-#ifndef MUT_INSERT_AT_ONCE
-		:: is_frozen ->
-			deferred = 1;
-#ifdef MUT_DEFERRED_UNHIT
-			invalidate_seq = seq - 2
+		was_frozen = is_frozen
+	}
+#ifdef MUT_SPAN_LATE
+	insert_and_freeze();
+	look_at_count();
+	widen_span();
 #else
-			invalidate_seq = seq
+	widen_span();
+#ifdef MUT_FREEZE_LATE
+	look_at_count();
+	insert_and_freeze();
+#else
+	insert_and_freeze();
+	look_at_count();
 #endif
 #endif
-		:: else ->
-			change_tree(tree | BIT(MINE));
-			if
-#ifndef MUT_INSERTED_UNHIT
-			:: in_progress ->
-				seq = seq | 1;
-				invalidate_seq = seq
-#endif
-			:: else ->
-				invalidate_seq = seq - 1
-			fi
-		fi
+	if
+	:: was_frozen || any -> lock = 0
+	:: else ->
+		/* thaw(), with nothing deferred */
+		seq++;
+		lock = 0
+	fi;
+	d_step {
+		was_frozen = 0;
+		any = 0
 	}
 }
 
@@ -342,7 +433,8 @@ inline remove()
 #else
 		:: !is_frozen ->
 #endif
-			change_tree(tree & ~BIT(MINE))
+			change_tree(tree & ~BIT(MINE));
+			spanned = tree
 		:: else ->
 			if
 			:: !in_tree ->
@@ -429,7 +521,7 @@ inline unmap()
 proctype Owner()
 {
 	byte i, sample, frozen_seq;
-	bit being_hit, looked_up, retry, done;
+	bit being_hit, looked_up, retry, done, was_frozen, any;
 
 	insert();
 	for (i : 1 .. 2) {

@@ -19,7 +19,9 @@
  *			change, mmu_notifier_invalidate_range_end()
  *	count_range	count_range()
  *	invalidate_mine	a subscriber's ->invalidate()
- *	intervals_end	mmu_intervals_end(), thaw()
+ *	find_hits	first_hit(); what is spanned is in interval.pml
+ *	intervals_end	mmu_intervals_end(), uncount_range(), after_last_range(),
+ *			thaw()
  *	counted		MMU_NOTIFIER_RANGE_COUNTED
  *	close_if_due	close_if_due()
  *	disarm_if_unused mmu_notifier_disarm_if_unused()
@@ -32,7 +34,8 @@
  *	unregister	unlink_notifier()
  *	Destroy		subscriptions_destroy_work()
  *
- * What is under mmu_notifier_subscriptions::lock is one atomic step.  interval.pml
+ * What is under mmu_notifier_subscriptions::lock is one atomic step, but for
+ * close_if_due(), whose order against ranges matters.  interval.pml
  * has the sequence number.  Here there is is_hit, which says that a subscription
  * carries the current one, and has_changed, which says that it carries another one
  * than when its reader sampled it.
@@ -47,43 +50,47 @@
  *	claim_survives	when page tables change nothing of the range is mapped
  *	claim_heard	when page tables change and a struct mmu_notifier is
  *			registered, the key is on
- *	claim_counted	when a range ends the mm is open if the range was counted,
- *			and closed if not: none that is not counted has a
- *			subscription appear in it
+ *	claim_counted	when a range ends that was not counted the mm is closed:
+ *			no subscription appears in one
  *	claim_closed	in_progress is the number of ranges that were counted and
  *			have not ended, so none is waited for that will not end;
- *			and it is 0 while the mm is closed
- *	claim_balance	the mm has one reference of the key while it is open or
- *			has a struct mmu_notifier, and none otherwise
+ *			and there is none in an mm that is closed for good
+ *	claim_balance	the mm has one reference of the key while it is open,
+ *			closing or has a struct mmu_notifier, and none otherwise;
+ *			and it isn't closing when no range is in progress
  *
  * Mutants, and the claim that the search first finds broken by each:
  *
- *	MUT_CLOSE_COUNTED	claim_closed	closes with a counted range in
- *						progress
  *	MUT_CLOSE_USED		claim_survives	the work doesn't look whether
  *						there is a subscription
  *	MUT_CLOSING_STAYS	claim_survives	an insertion doesn't call off the
  *						closing
- *	MUT_COUNT_CLOSED	claim_closed	a start doesn't look again, under
- *						the lock, whether the mm is open
+ *	MUT_COUNT_CLOSED	claim_closed	a start doesn't look again, when it
+ *						is counted, whether the mm is open
+ *	MUT_CLOSE_UNCHECKED	claim_closed	closing doesn't look at the count
+ *						again when the mm isn't open
+ *	MUT_CLOSE_PEEKED	claim_balance	the work looks at the count before it
+ *						says that the mm is closing
+ *	MUT_DISARM_CLOSING	claim_closed	the key may go with the last struct
+ *						mmu_notifier while the mm closes
  *	MUT_ATTACH_PEEKED	claim_counted	nor does an insertion
  *	MUT_INSERT_UNLOCKED	claim_counted	an insertion opens the mm without
  *						all locks
- *	MUT_INSERTED_UNHIT	claim_fresh	an insertion with a range in
+ *	MUT_INSERTED_UNHIT	claim_survives	an insertion with a range in
  *						progress doesn't count as hit
- *	MUT_DISARM_AT_ONCE	claim_counted	the reference of the key is
+ *	MUT_DISARM_AT_ONCE	claim_balance	the reference of the key is
  *						dropped with the last interval
  *						subscription
  *	MUT_DISARM_OPEN		claim_fresh	or with the last struct
  *						mmu_notifier, though open
  *	MUT_DISARM_LISTED	claim_heard	or when the mm closes, though
  *						there is a struct mmu_notifier
- *	MUT_STAYS_ARMED		claim_fresh	it is dropped twice
+ *	MUT_STAYS_ARMED		claim_heard	it is dropped twice
  *	MUT_KEEP_BOTH		claim_balance	a reference is taken by each, and
  *						one dropped for all
  *
- * There is no mutant whose ranges check at their end whether the mm is open, not
- * whether they were counted: by claim_counted that is the same.
+ * Ranges and whoever changes the tree look at each other's doings without the lock;
+ * interval.pml says how.
  */
 
 /* The interval subscriptions */
@@ -107,6 +114,7 @@ bit armed;
 bit listed;		/* a struct mmu_notifier is in the list */
 
 /* struct mmu_notifier_intervals */
+bit lock;		/* held for more than one step */
 bit open, closing, frozen;
 byte nr, in_progress;
 bit in_tree[NR_SUBS], deferred[NR_SUBS];
@@ -121,6 +129,7 @@ bit spte;
 bit stale;		/* page tables have changed since the lookup */
 
 byte counted_ranges;	/* that have not come to mmu_intervals_end() */
+byte unsure;		/* counted, but they haven't looked at open again */
 byte covering;		/* the range that covers MINE is between start and end */
 
 /* --- the static key ------------------------------------------------------- */
@@ -132,9 +141,13 @@ inline disarm_if_unused()
 	:: armed && !listed ->
 #else
 #ifdef MUT_DISARM_LISTED
-	:: armed && !open ->
+	:: armed && !open && !closing ->
 #else
+#ifdef MUT_DISARM_CLOSING
 	:: armed && !listed && !open ->
+#else
+	:: armed && !listed && !open && !closing ->
+#endif
 #endif
 #endif
 #ifndef MUT_STAYS_ARMED
@@ -149,28 +162,8 @@ inline disarm_if_unused()
 
 inline check_closed()
 {
-	CLAIM(claim_closed, in_progress == counted_ranges);
-	CLAIM(claim_closed, open || !in_progress)
-}
-
-inline count_range()
-{
-	if
-#ifdef MUT_COUNT_CLOSED
-	:: true ->
-#else
-	:: open ->
-#endif
-		counted = 1;
-		counted_ranges++;
-		in_progress++;
-		hit = covers && in_tree[MINE];
-		frozen = frozen || hit
-#ifndef MUT_COUNT_CLOSED
-	:: else
-#endif
-	fi;
-	check_closed()
+	CLAIM(claim_closed, in_progress == counted_ranges + unsure);
+	CLAIM(claim_closed, open || closing || !counted_ranges)
 }
 
 inline invalidate_mine()
@@ -182,20 +175,31 @@ inline invalidate_mine()
 	}
 }
 
-inline close_if_due()
+/* The lock is held; at the end it is released. */
+inline close_if_due(idle)
 {
 	if
-#ifdef MUT_CLOSE_COUNTED
-	:: closing ->
-#else
-	:: closing && !in_progress ->
-#endif
-		closing = 0;
+	:: closing && (idle) ->
 		open = 0;
-		disarm_if_unused()
-	:: else
-	fi;
-	check_closed()
+		d_step {
+			if
+#ifdef MUT_CLOSE_UNCHECKED
+			:: true ->
+#else
+			:: !in_progress ->
+#endif
+				closing = 0;
+				disarm_if_unused()
+#ifndef MUT_CLOSE_UNCHECKED
+			:: else
+#endif
+			fi;
+			check_closed();
+			lock = 0
+		}
+	:: else ->
+		lock = 0
+	fi
 }
 
 inline thaw_one(s)
@@ -205,34 +209,86 @@ inline thaw_one(s)
 	deferred[s] = 0
 }
 
-inline intervals_end()
+inline after_last_range()
 {
 	atomic {
-		CLAIM(claim_counted, counted == open);
+		!lock ->
+		lock = 1;
 		if
-		:: counted ->
-			counted = 0;
-			counted_ranges--;
-			in_progress--;
-			if
-			:: !in_progress && frozen ->
-				frozen = 0;
-				reader_waits = 0;
-				thaw_one(MINE);
-				thaw_one(OTHER)
-			:: else
-			fi;
-			close_if_due()
+		:: !in_progress && frozen ->
+			frozen = 0;
+			reader_waits = 0;
+			thaw_one(MINE);
+			thaw_one(OTHER)
 		:: else
 		fi
 	}
+	close_if_due(!in_progress)
+}
+
+/* In the same step as the decrement, and so after it: that is all the barrier does. */
+#define must_look	(!in_progress && (frozen || closing))
+
+inline look_after_count()
+{
+	if
+	:: last ->
+		last = 0;
+		after_last_range()
+	:: else
+	fi
+}
+
+inline count_range()
+{
+	d_step {
+		in_progress++;
+		unsure++
+	}
+	d_step {
+		unsure--;
+#ifdef MUT_COUNT_CLOSED
+		counted = 1;
+#else
+		counted = open;
+#endif
+		counted_ranges = counted_ranges + counted;
+		in_progress = in_progress - !counted;
+		last = !counted && must_look;
+		check_closed()
+	}
+	look_after_count()
+}
+
+inline find_hits()
+{
+	atomic {
+		!lock ->
+		hit = covers && in_tree[MINE];
+		frozen = frozen || hit
+	}
+}
+
+inline intervals_end()
+{
+	d_step {
+		CLAIM(claim_counted, counted || !open);
+		covering = covering - covers_mine;
+		covers_mine = 0;
+		counted_ranges = counted_ranges - counted;
+		in_progress = in_progress - counted;
+		last = counted && must_look;
+		counted = 0;
+		check_closed()
+	}
+	look_after_count()
 }
 
 #define mm_has_notifiers	(key != 0)
 
 proctype Range()
 {
-	bit covers, is_open, counted, hit, failed;
+	bit covers, is_open, counted, hit, failed, last, covers_mine;
 
 end:
 	do
@@ -249,7 +305,11 @@ end:
 		:: else
 		fi;
 		if
-		:: is_open -> atomic { count_range() }
+		:: is_open -> count_range()
+		:: else
+		fi;
+		if
+		:: counted -> find_hits()
 		:: else
 		fi;
 		if
@@ -268,18 +328,20 @@ end:
 			CLAIM(claim_heard, !listed || mm_has_notifiers);
 			if
 			:: covers ->
-				covering++;
 				d_step {
+					covers_mine = 1;
+					covering++;
 					CLAIM(claim_survives, !spte);
 					stale = 1
 				}
-				covering--
 			:: else
 			fi;
 			if
 			:: mm_has_notifiers -> intervals_end()
 			:: else ->
 				d_step {
+					covering = covering - covers_mine;
+					covers_mine = 0;
 					counted_ranges = counted_ranges - counted;
 					counted = 0;
 					check_closed()
@@ -298,18 +360,29 @@ end:
 
 proctype Work()
 {
+	bit idle;
+
 end:
 	do
 	:: atomic {
-		work_queued ->
+		work_queued && !lock ->
 		work_queued = 0;
-#ifdef MUT_CLOSE_USED
-		closing = open;
-#else
-		closing = open && !nr;
-#endif
-		close_if_due()
+		lock = 1
 	   }
+#ifdef MUT_CLOSE_PEEKED
+		idle = !in_progress;
+#endif
+		d_step {
+#ifdef MUT_CLOSE_USED
+			closing = closing || open;
+#else
+			closing = closing || (open && !nr);
+#endif
+#ifndef MUT_CLOSE_PEEKED
+			idle = !in_progress
+#endif
+		}
+		close_if_due(idle)
 	od
 }
 
@@ -370,6 +443,7 @@ inline insert(s)
 	is_open = open;
 #endif
 	atomic {
+		!lock;
 #ifndef MUT_ATTACH_PEEKED
 		is_open = open;
 #endif
@@ -388,6 +462,7 @@ inline insert(s)
 		take_all_locks();
 #endif
 		atomic {
+			!lock;
 			take_reference();
 			attach_interval(s);
 			check_closed()
@@ -402,6 +477,7 @@ inline insert(s)
 inline remove(s)
 {
 	atomic {
+		!lock;
 		if
 		:: !frozen -> in_tree[s] = 0
 		:: frozen && !in_tree[s] -> deferred[s] = 0
@@ -467,6 +543,7 @@ inline register()
 	arm();
 	take_all_locks();
 	atomic {
+		!lock;
 		take_reference();
 		listed = 1
 	}
@@ -477,6 +554,7 @@ inline register()
 inline unregister()
 {
 	atomic {
+		!lock;
 		listed = 0;
 		disarm_if_unused()
 	}
@@ -508,8 +586,8 @@ proctype Destroy()
 end:
 	do
 	:: atomic {
-		!pins && !readers ->
-		CLAIM(claim_balance, key == open);
+		!pins && !readers && !lock ->
+		CLAIM(claim_balance, key == open && !closing);
 		if
 		:: armed ->
 			armed = 0;
