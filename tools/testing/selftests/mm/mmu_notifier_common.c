@@ -233,6 +233,46 @@ int memory_file(size_t len)
 	return fd;
 }
 
+/* --- ageing -------------------------------------------------------------- */
+
+/*
+ * New pages wait in a batch of their CPU before ageing can find them.  This is a
+ * cheap way to drain it.
+ */
+void drain_batches(void)
+{
+	char *dummy = map(PAGE);
+
+	madvise(dummy, PAGE, MADV_COLD);
+	munmap(dummy, PAGE);
+}
+
+#define IDLE	"/sys/kernel/mm/page_idle/bitmap"
+
+bool can_mark_idle(void)
+{
+	return !access(IDLE, W_OK);
+}
+
+/* Marks a page idle, or asks whether it still is; -1 if that is not possible. */
+int page_idle(char *addr, bool mark)
+{
+	uint64_t pfn = PAGEMAP_PFN(pagemap_entry(addr)), word = 0;
+	int fd = open(IDLE, O_RDWR);
+	ssize_t n;
+
+	if (fd < 0 || !pfn)
+		return -1;
+	if (mark) {
+		word = 1ULL << pfn % 64;
+		n = pwrite(fd, &word, 8, pfn / 64 * 8);
+	} else {
+		n = pread(fd, &word, 8, pfn / 64 * 8);
+	}
+	close(fd);
+	return n == 8 ? word >> pfn % 64 & 1 : -1;
+}
+
 /* --- the system ---------------------------------------------------------- */
 
 int write_text(const char *name, const char *text)

@@ -110,6 +110,12 @@ int memory_file(size_t len);
 uint64_t pagemap_entry(const char *addr);
 size_t count_pages(const char *addr, size_t len, uint64_t bit);
 
+/* --- ageing --------------------------------------------------------------- */
+
+void drain_batches(void);
+bool can_mark_idle(void);
+int page_idle(char *addr, bool mark);
+
 /* --- the system ----------------------------------------------------------- */
 
 /*

@@ -51,47 +51,14 @@ FIXTURE_TEARDOWN(young)
 	static void ageing_##name(struct __test_metadata *_metadata,	\
 				 struct mn *self)
 
-/*
- * New pages wait in a batch of their CPU before ageing can find them.  This is a
- * cheap way to drain it.
- */
-static void drain_batches(void)
-{
-	char *dummy = map(PAGE);
-
-	madvise(dummy, PAGE, MADV_COLD);
-	munmap(dummy, PAGE);
-}
-
-#define IDLE	"/sys/kernel/mm/page_idle/bitmap"
-
-/* Marks a page idle, or asks whether it still is; -1 if that is not possible. */
-static int page_idle(char *addr, bool mark)
-{
-	uint64_t pfn = PAGEMAP_PFN(pagemap_entry(addr)), word = 0;
-	int fd = open(IDLE, O_RDWR);
-	ssize_t n;
-
-	if (fd < 0 || !pfn)
-		return -1;
-	if (mark) {
-		word = 1ULL << pfn % 64;
-		n = pwrite(fd, &word, 8, pfn / 64 * 8);
-	} else {
-		n = pread(fd, &word, 8, pfn / 64 * 8);
-	}
-	close(fd);
-	return n == 8 ? word >> pfn % 64 & 1 : -1;
-}
-
 static void test_idle(struct __test_metadata *_metadata, struct mn *self,
 		      const struct memory *memory)
 {
 	struct test_mn_stats before;
 	char *p;
 
-	if (access(IDLE, W_OK))
-		SKIP(return, "no " IDLE);
+	if (!can_mark_idle())
+		SKIP(return, "no page idle tracking");
 	p = map_memory(_metadata, memory);
 	if (!p)
 		return;
