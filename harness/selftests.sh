@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# selftests.sh [paths|stress|top]: run the selftests of MMU notifiers in the emulated
-# host, with a software secondary MMU: every path of mm/ that changes page tables, a
-# random mix of them, or all.  On a kernel with CONFIG_MMU_NOTIFIER_STATS, paths also
-# runs mmu_notifier_top beside a random mix; top is only that.
+# selftests.sh [paths|stress|observe]: run the selftests of MMU notifiers in the
+# emulated host, with a software secondary MMU: every path of mm/ that changes page
+# tables, a random mix of them, or all.  On a kernel with CONFIG_MMU_NOTIFIER_STATS,
+# paths also runs mmu_notifier_top, and the examples of Documentation/trace, beside a
+# random mix; observe is only that.
 #
 # selftests.sh build: only build what that needs.
 #
@@ -20,8 +21,8 @@
 
 part=${1:-all}
 case $#,$part in
-[01],all|1,build|1,paths|1,stress|1,top) ;;
-*)	die "usage: selftests.sh [build|paths|stress|top]" ;;
+[01],all|1,build|1,paths|1,stress|1,observe) ;;
+*)	die "usage: selftests.sh [build|paths|stress|observe]" ;;
 esac
 src=$linux
 kernel=${KERNEL:-host}
@@ -51,6 +52,7 @@ overlay() {
 		strip -o "$root/selftests/$p" "$out/obj/mm/$p"
 	done
 	strip -o "$root/selftests/mmu_notifier_top" "$out/mmu_notifier_top"
+	cp "$src/Documentation/trace/mmu_notifier.rst" "$root/selftests/"
 	programs | grep '_test$' >"$root/selftests/tests"
 }
 
@@ -106,7 +108,7 @@ run() {
 
 [ -z "${LEAKS:-}" ] || configured "$kernel" DEBUG_KMEMLEAK ||
 	die "selftests: kernel $kernel has no kmemleak; try KERNEL=debug"
-[ "$part" != top ] || configured "$kernel" MMU_NOTIFIER_STATS ||
+[ "$part" != observe ] || configured "$kernel" MMU_NOTIFIER_STATS ||
 	die "selftests: kernel $kernel has no CONFIG_MMU_NOTIFIER_STATS"
 build_all
 [ "$part" != build ] || exit 0
@@ -122,7 +124,7 @@ if [[ $part =~ ^(all|paths)$ ]]; then
 fi
 if [ "$part" != stress ] && [ -z "${ONLY:-}${VARIANT:-}" ] &&
    configured "$kernel" MMU_NOTIFIER_STATS; then
-	run top
+	run observe
 fi
 if [[ $part =~ ^(all|stress)$ ]] && [ -z "${ONLY:-}${VARIANT:-}" ]; then
 	begin=$SECONDS
