@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Test that the kernel says whom KVM waits for, and which faults it retries, while
- * a range doesn't end: changes of memslots wait for all ranges, the refresh of a
- * page that KVM caches for those that cover it, and a vCPU faults again and again.
+ * Test that the kernel says whom KVM waits for, and what it retries, while a range
+ * doesn't end: changes of memslots wait for all ranges, the refresh of a page that
+ * KVM caches for those that cover it, and a vCPU faults again and again.  A refresh
+ * that ranges overtake starts over again and again.
  *
  * What keeps the range in progress is a callback that sleeps: that of a secondary
  * MMU that is in software, in the same process.  It sleeps until the test has seen
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 
 #include "../../../../lib/test_mmu_notifier_uapi.h"
+#include "userfaultfd_util.h"
 #include "mmu_notifier/liveness.h"
 #include "mmu_notifier/observe.h"
 
@@ -120,6 +122,20 @@ struct operation {
 	const char *symbol;	/* in the report */
 };
 
+/* Whether the log has a report of who is stuck and who holds the range */
+static bool is_told(const struct worker *stuck, const char *symbol)
+{
+	char holder_tid[16], stuck_tid[16], address[32];
+	const char *const words[] = {
+		STUCK, stuck_tid, HOLDER, holder_tid, address, symbol, NULL
+	};
+
+	snprintf(stuck_tid, sizeof(stuck_tid), "/%d)", stuck->tid);
+	snprintf(holder_tid, sizeof(holder_tid), "/%d)", holder.tid);
+	snprintf(address, sizeof(address), "%lx", (unsigned long)held);
+	return log_has(words);
+}
+
 /*
  * Returns whether the operation was reported, rather than done, while a callback
  * slept at @point.
@@ -127,16 +143,9 @@ struct operation {
 static bool is_reported(const struct operation *o, struct worker *stuck,
 			unsigned int point)
 {
-	char holder_tid[16], stuck_tid[16], address[32];
-	const char *const words[] = {
-		STUCK, stuck_tid, HOLDER, holder_tid, address, o->symbol, NULL
-	};
 	uint64_t before;
 	bool done, reported;
 
-	snprintf(stuck_tid, sizeof(stuck_tid), "/%d)", stuck->tid);
-	snprintf(holder_tid, sizeof(holder_tid), "/%d)", holder.tid);
-	snprintf(address, sizeof(address), "%lx", (unsigned long)held);
 	o->prepare();
 	before = figure(o->figure);
 	log_begin();
@@ -145,7 +154,7 @@ static bool is_reported(const struct operation *o, struct worker *stuck,
 	do {
 		usleep(1000);
 		done = is_done(stuck);
-		reported = log_has(words);
+		reported = is_told(stuck, o->symbol);
 	} while (!done && !reported);
 	release_range(point);
 	wait_work(stuck);
@@ -279,10 +288,98 @@ static const char *path_pfncache(void)
 	return report_of(&refresh);
 }
 
+/*
+ * Until this is done the lookup of a cached page waits in userfaultfd, for a page
+ * that comes only when a range has overtaken it: KVM has been notified of the start,
+ * and then the device sleeps.  So the refresh must start over, which waits for the
+ * end of the range, and finds that the page has been dropped.
+ */
+static struct {
+	struct worker refresher;
+	uint64_t begun;
+	bool reported;
+} overtaken;
+
+#define NEVER	(10ull * NSEC_PER_SEC)	/* much more than STUCK_SECONDS */
+
+static void wait_retry(uint64_t before)
+{
+	uint64_t retries;
+
+	while ((retries = figure("retries")) == before) {
+		if (is_done(&overtaken.refresher))
+			fail("a range overtook the lookup of a cached page, which was used");
+		usleep(1000);
+	}
+	if (retries != before + 1)
+		fail("one retry is counted as %lu", retries - before);
+}
+
+/* Called when the lookup waits in userfaultfd. */
+static int overtake_lookup(int mode, int uffd, struct uffd_msg *msg)
+{
+	struct uffdio_copy copy = {
+		.dst = (unsigned long)held,
+		.src = (unsigned long)test.data,
+		.len = PAGE_SIZE,
+	};
+	uint64_t before = figure("retries");
+	bool last = overtaken.reported;
+
+	if (!last)
+		hold_range(TEST_MN_START);
+	must(ioctl(uffd, UFFDIO_COPY, &copy));
+	if (last)
+		return 0;
+
+	wait_retry(before);
+	/* It is counted before it is reported: the next time is early enough. */
+	overtaken.reported = is_told(&overtaken.refresher, "kvm_gpc_refresh");
+	release_range(TEST_MN_START);
+	if (!overtaken.reported && now() > overtaken.begun + NEVER)
+		fail("a refresh that starts over again and again was not reported");
+	return 0;
+}
+
+static const char *path_pfncache_retries(void)
+{
+	int i, fd = syscall(__NR_userfaultfd, O_CLOEXEC);
+	struct uffd_desc *uffd;
+
+	if (fd < 0)
+		return "there is no userfaultfd";
+	close(fd);
+	create_vm_and_device();
+	held = test.clock;
+	write_data();
+	counted("reports");
+	create_worker(&holder, HOLDER, drop_held);
+	create_worker(&overtaken.refresher, STUCK, set_clock_in_range);
+	report->what = "a refresh that starts over";
+	for (i = 0; i < test.iterations; i++) {
+		set_clock_elsewhere();
+		drop_held();
+		overtaken.reported = false;
+		overtaken.begun = now();
+		log_begin();
+		uffd = uffd_setup_demand_paging(UFFDIO_REGISTER_MODE_MISSING, 0,
+						held, PAGE_SIZE, 1,
+						overtake_lookup);
+		start_work(&overtaken.refresher);
+		wait_work(&overtaken.refresher);
+		uffd_stop_demand_paging(uffd);
+		if (!overtaken.reported)
+			fail("the lookup of a cached page didn't wait in userfaultfd");
+		report->count++;
+	}
+	return NULL;
+}
+
 static const struct path paths[] = {
 	{ .name = "memslots", .run = path_memslots },
 	{ .name = "fault", .run = path_fault },
 	{ .name = "pfncache", .run = path_pfncache },
+	{ .name = "pfncache-retries", .run = path_pfncache_retries },
 };
 
 static long stuck_seconds;
