@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What it takes to age the memory of a guest, which has accessed all of it, for
- * a page table entry of the host: instructions, and calls of KVM.
+ * a page table entry of the host: instructions, calls of KVM, and acquisitions of
+ * its mmu_lock.
  *
  * The process is in a cgroup of its own, so that nobody else's pages are aged.
  */
@@ -140,6 +141,36 @@ static void run_idle(void)
 			err(1, "write to page_idle/bitmap");
 }
 
+/* --- DAMON --------------------------------------------------------------- */
+
+static void begin_damon(void)
+{
+	age_by_guest();
+	damon_begin(ARENA, SIZE);
+}
+
+/*
+ * See that it has aged: nearly all pages must be found accessed, and only the guest
+ * has accessed them, as the pass before cleared the accessed bits of the CPU.  Pages
+ * that are about to change lists are passed over.
+ */
+static void end_damon(void)
+{
+	unsigned long accessed;
+
+	age_by_guest();
+	trace_filter("damon/damon_aggregated", "nr_accesses > 0");
+	trace_event("damon/damon_aggregated", true);
+	trace_begin();
+	damon_pass();
+	trace_end();
+	trace_event("damon/damon_aggregated", false);
+	accessed = trace_count();
+	if (accessed < PAGES - PAGES / 10)
+		errx(1, "DAMON finds %lu of %lu pages accessed", accessed, PAGES);
+	damon_end();
+}
+
 /* ------------------------------------------------------------------------- */
 
 static const struct method {
@@ -147,10 +178,26 @@ static const struct method {
 	bool mglru;			/* is on */
 	void (*prepare)(void);
 	void (*run)(void);
+	uint64_t (*count)(void);	/* as in struct job */
+	void (*begin)(void);
+	void (*end)(void);
 } methods[] = {
-	{ "idle", false, prepare_idle, run_idle },
-	{ "classic", false, prepare_classic, run_classic },
-	{ "mglru", true, prepare_mglru, run_mglru },
+	{ .name = "idle", .prepare = prepare_idle, .run = run_idle },
+	{ .name = "classic", .prepare = prepare_classic, .run = run_classic },
+	{
+		.name = "mglru",
+		.mglru = true,
+		.prepare = prepare_mglru,
+		.run = run_mglru,
+	},
+	{
+		.name = "damon",
+		.prepare = age_by_guest,
+		.run = damon_pass,
+		.count = damon_counter,
+		.begin = begin_damon,
+		.end = end_damon,
+	},
 };
 
 static const struct method *by;
@@ -160,6 +207,7 @@ static void measure_method(void)
 	struct job job = {
 		.prepare = by->prepare,
 		.run = by->run,
+		.count = by->count,
 		.ops = PAGES,
 		.repeats = 5,
 	};
@@ -169,6 +217,8 @@ static void measure_method(void)
 	vm_create(&vm);
 	vm_add_slot(&vm, ARENA, SIZE, GUEST_MEMORY);
 	vm_add_vcpu(&vm);
+	if (by->begin)
+		by->begin();
 	measure(&job, "instr/page", "ageing.%s", by->name);
 
 	by->prepare();
@@ -181,6 +231,11 @@ static void measure_method(void)
 	trace_event("kvm/kvm_test_age_hva", false);
 	row("per-page", trace_count() / (double)PAGES, 0, 0, "ageing-calls.%s",
 	    by->name);
+
+	by->prepare();
+	vm_count_locks(&vm, by->run, PAGES, "ageing", by->name);
+	if (by->end)
+		by->end();
 }
 
 void part_ageing(void)

@@ -10,6 +10,7 @@
 #include <err.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "mn_bench.h"
 
@@ -36,14 +37,15 @@ extern bool have_kvm, have_subscribers;
  * @run: what is measured: carries out @ops operations
  * @ops: how many operations a repeat has
  * @repeats: how many repeats; 0 for the usual number
- * @cpu_time: count only what this thread executes: for a job that sleeps
+ * @count: how its instructions are counted; NULL for counter(), which counts all;
+ *	for a job that sleeps it is thread_counter() or another clock_ns() of CPU time
  */
 struct job {
 	void (*prepare)(void);
 	void (*run)(void);
 	unsigned long ops;
 	unsigned int repeats;
-	bool cpu_time;
+	uint64_t (*count)(void);
 };
 
 void calibrate(void);
@@ -51,6 +53,7 @@ void measure(const struct job *job, const char *unit, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void row(const char *unit, double value, double spread, double calls,
 	 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+uint64_t clock_ns(clockid_t clock);
 uint64_t counter(void);
 uint64_t thread_counter(void);
 double now(void);			/* seconds */
@@ -68,6 +71,7 @@ int start_child(void (*func)(void));
 void stop_child(int pid);
 void wait_child(int pid);
 void trace_event(const char *event, bool on);
+void trace_filter(const char *event, const char *filter);
 void trace_begin(void);
 void trace_end(void);
 unsigned long trace_count(void);
@@ -111,6 +115,14 @@ void vm_touch(struct vm *vm, unsigned long guest_addr, unsigned long size,
 	      unsigned long stride);
 void vm_close(struct vm *vm);
 unsigned long vm_stat(struct vm *vm, bool of_vcpu, const char *name);
+void vm_count_locks(struct vm *vm, void (*run)(void), unsigned long ops,
+		    const char *what, const char *name);
+
+/* damon.c: DAMON watches each page of this process's memory. */
+void damon_begin(char *addr, unsigned long size);
+void damon_end(void);
+void damon_pass(void);
+uint64_t damon_counter(void);
 
 /* The parts, each of which is a file */
 void part_paths(void);

@@ -24,8 +24,8 @@ static const struct part {
 	{ "paths", part_paths, false, false },
 	{ "register", part_register, true, true },
 	{ "memory", part_memory, false, true },
-	{ "reclaim", part_reclaim, true, false },
-	{ "ageing", part_ageing, true, false },
+	{ "reclaim", part_reclaim, true, true },
+	{ "ageing", part_ageing, true, true },
 	{ "faults", part_faults, true, true },
 	{ "exit", part_exit, true, false },
 };

@@ -4,8 +4,8 @@
  * counter counts the instructions that it has executed, and jumps when it idles.
  * So the difference of two readings is the number of instructions in between, of
  * the program and of the kernel, for whatever does not sleep.  For what does,
- * the CPU time of the thread is taken, which the kernel derives from the same
- * counter.
+ * the CPU time of the thread that executes it is taken, which the kernel derives
+ * from the same counter.
  *
  * The least of several repeats is the value: an interrupt, or work that the
  * kernel had put off, can only add to it.  The spread is how far the median is
@@ -24,11 +24,13 @@
 
 static double per_instruction;		/* what the counter grows by */
 
-static uint64_t clock_ns(clockid_t clock)
+/* CPU time is in the unit of counter(), see calibrate(). */
+uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(clock, &ts);
+	if (clock_gettime(clock, &ts))
+		err(1, "clock_gettime");
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
@@ -113,7 +115,7 @@ void row(const char *unit, double value, double spread, double calls,
 
 void measure(const struct job *job, const char *unit, const char *fmt, ...)
 {
-	uint64_t (*count)(void) = job->cpu_time ? thread_counter : counter;
+	uint64_t (*count)(void) = job->count ?: counter;
 	unsigned int i, repeats = job->repeats ?: quick ? 7 : 11;
 	unsigned long calls = 0;
 	int subscribers;

@@ -9,11 +9,14 @@
  * and its checks would be measured as well.
  *
  * bench_file::lock serialises the ioctls of a file.  The callbacks take
- * bench_file::seq_lock, as a subscriber to a range must.  They count without
- * atomics: the machine that measures has one CPU.
+ * bench_file::seq_lock, as a subscriber to a range must.  They and the probes count
+ * without atomics: the machine that measures has one CPU.
  */
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kprobes.h>
+#include <linux/kvm_host.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -227,6 +230,98 @@ static long bench_call(struct bench_file *file,
 	return 0;
 }
 
+/* --- acquisitions of mmu_lock ---------------------------------------------- */
+
+/*
+ * Each function that takes an rwlock gets a probe, which compares the lock with that
+ * of the VM.  They are there only while a file counts: their cost must not be taken
+ * for that of what is measured.
+ */
+static DEFINE_MUTEX(count_mutex);
+static struct {
+	struct bench_file *by;		/* the file that counts, or NULL */
+	struct file *vm;
+	unsigned long lock;
+	struct mn_bench_locks taken;
+	struct kprobe read, write;
+} count;
+
+static struct kprobe *probes[] = { &count.read, &count.write };
+
+static int takes_read(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (regs_get_kernel_argument(regs, 0) == count.lock)
+		count.taken.read++;
+	return 0;
+}
+
+static int takes_write(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (regs_get_kernel_argument(regs, 0) == count.lock)
+		count.taken.write++;
+	return 0;
+}
+
+/* A probe can't be registered again as it was left. */
+static int register_probes(struct kvm *kvm)
+{
+	count.lock = (unsigned long)&kvm->mmu_lock;
+	count.taken = (struct mn_bench_locks){};
+	count.read = (struct kprobe){
+		.symbol_name = "_raw_read_lock",
+		.pre_handler = takes_read,
+	};
+	count.write = (struct kprobe){
+		.symbol_name = "_raw_write_lock",
+		.pre_handler = takes_write,
+	};
+	return register_kprobes(probes, ARRAY_SIZE(probes));
+}
+
+static long begin_count(struct bench_file *file, const __s32 __user *arg)
+{
+	struct file *vm;
+	int err = -EINVAL, fd;
+
+	if (get_user(fd, arg))
+		return -EFAULT;
+	guard(mutex)(&count_mutex);
+	if (count.by)
+		return -EBUSY;
+	vm = fget(fd);
+	if (!vm)
+		return -EBADF;
+	if (file_is_kvm(vm))
+		err = register_probes(vm->private_data);
+	if (err) {
+		fput(vm);
+		return err;
+	}
+	count.vm = vm;
+	count.by = file;
+	return 0;
+}
+
+static long read_count(struct bench_file *file, struct mn_bench_locks __user *arg)
+{
+	guard(mutex)(&count_mutex);
+	if (count.by != file)
+		return -ENOENT;
+	return copy_to_user(arg, &count.taken, sizeof(count.taken)) ? -EFAULT : 0;
+}
+
+static void end_count(struct bench_file *file)
+{
+	guard(mutex)(&count_mutex);
+	if (count.by != file)
+		return;
+	unregister_kprobes(probes, ARRAY_SIZE(probes));
+	fput(count.vm);
+	count.by = NULL;
+}
+
+/* --- the device ------------------------------------------------------------ */
+
 static long bench_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	struct bench_file *file = filp->private_data;
@@ -245,6 +340,12 @@ static long bench_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 		break;
 	case MN_BENCH_CALL:
 		ret = bench_call(file, (void __user *)arg);
+		break;
+	case MN_BENCH_COUNT:
+		ret = begin_count(file, (void __user *)arg);
+		break;
+	case MN_BENCH_LOCKS:
+		ret = read_count(file, (void __user *)arg);
 		break;
 	default:
 		ret = -ENOTTY;
@@ -270,6 +371,7 @@ static int bench_release(struct inode *inode, struct file *filp)
 {
 	struct bench_file *file = filp->private_data;
 
+	end_count(file);
 	remove_all(file);
 	kfree(file);
 	return 0;

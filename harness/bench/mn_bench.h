@@ -2,6 +2,8 @@
 /*
  * /dev/mn_bench: subscribers whose cost is to be measured.  Each open file has
  * any number of them, all in the address space of the process that adds them.
+ *
+ * A file may also count how often mmu_lock of a VM is taken; one at a time.
  */
 #ifndef MN_BENCH_H
 #define MN_BENCH_H
@@ -42,9 +44,22 @@ struct mn_bench_call {
 	__u32 count;
 };
 
+/**
+ * struct mn_bench_locks - how often mmu_lock of a VM was taken
+ * @read: for reading
+ * @write: for writing
+ */
+struct mn_bench_locks {
+	__u64 read;
+	__u64 write;
+};
+
 #define MN_BENCH_ADD	_IOW('B', 0, struct mn_bench_add)
 #define MN_BENCH_REMOVE	_IO('B', 1)		/* all of the file */
 #define MN_BENCH_CALLS	_IOR('B', 2, __u64)	/* how many callbacks so far */
 #define MN_BENCH_CALL	_IOW('B', 3, struct mn_bench_call)
+/* Count the locks of the VM that has this file descriptor, until the file is closed. */
+#define MN_BENCH_COUNT	_IOW('B', 4, __s32)
+#define MN_BENCH_LOCKS	_IOR('B', 5, struct mn_bench_locks)
 
 #endif

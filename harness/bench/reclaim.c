@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What it takes to swap out the memory of a guest, which has all of it mapped:
- * instructions, calls of KVM and flushes of its TLB for a page of 4 KiB, when
- * the host has it in folios of different sizes.
+ * instructions, calls of KVM, acquisitions of its mmu_lock and flushes of its TLB
+ * for a page of 4 KiB, when the host has it in folios of different sizes.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -108,6 +108,9 @@ static void measure_size(void)
 	row("per-page", flushes / (double)(SIZE / PAGE), 0, 0,
 	    "reclaim-flushes.%s", of->name);
 	count("kvm/kvm_unmap_hva_range", "reclaim-calls");
+
+	prepare();
+	vm_count_locks(&vm, page_out, SIZE / PAGE, "reclaim", of->name);
 }
 
 static void use_size(const char *value)

@@ -62,7 +62,7 @@ static void measure_pair(void (*it)(void), const char *name,
 	struct job job = {
 		.ops = 1,
 		.repeats = quick ? 3 : 5,
-		.cpu_time = true,
+		.count = thread_counter,
 	};
 
 	job.run = undo;

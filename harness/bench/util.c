@@ -129,6 +129,15 @@ void trace_event(const char *event, bool on)
 	write_file(path, on ? "1" : "0");
 }
 
+/* Leaves out of the trace what does not match; it counts as if it never was. */
+void trace_filter(const char *event, const char *filter)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), TRACING "/events/%s/filter", event);
+	write_file(path, "%s", filter);
+}
+
 static int tracing_on = -1;
 
 static void trace_switch(const char *value)

@@ -27,6 +27,7 @@
 #define PTE_LARGE		(PTE | 0x80ul)
 
 #define PORT			0x10
+#define MANY_MMU_PAGES		(1ul << 20)
 
 /*
  * From RDI up to RSI, in steps of RDX.  A read would map the page of zeroes
@@ -193,4 +194,41 @@ unsigned long vm_stat(struct vm *vm, bool of_vcpu, const char *name)
 	free(desc);
 	close(fd);
 	return value;
+}
+
+static struct mn_bench_locks locks(int fd)
+{
+	struct mn_bench_locks taken;
+
+	if (ioctl(fd, MN_BENCH_LOCKS, &taken))
+		err(1, "MN_BENCH_LOCKS");
+	return taken;
+}
+
+/*
+ * Print rows of how often mmu_lock is taken for each of the @ops of @run: at all, and
+ * for writing.  Nothing can be measured meanwhile.
+ */
+void vm_count_locks(struct vm *vm, void (*run)(void), unsigned long ops,
+		    const char *what, const char *name)
+{
+	int fd = open_subscribers();
+	struct mn_bench_locks before, after;
+	double read, write;
+
+	if (ioctl(fd, MN_BENCH_COUNT, &vm->fd))
+		err(1, "MN_BENCH_COUNT");
+	/* This takes it, and so shows that it is counted. */
+	if (ioctl(vm->fd, KVM_SET_NR_MMU_PAGES, MANY_MMU_PAGES))
+		err(1, "KVM_SET_NR_MMU_PAGES");
+	before = locks(fd);
+	if (!before.write)
+		errx(1, "acquisitions of mmu_lock are not counted");
+	run();
+	after = locks(fd);
+	close(fd);
+	read = (double)(after.read - before.read) / ops;
+	write = (double)(after.write - before.write) / ops;
+	row("per-page", read + write, 0, 0, "%s-locks.%s", what, name);
+	row("per-page", write, 0, 0, "%s-write-locks.%s", what, name);
 }
