@@ -77,6 +77,10 @@ struct kvm_gfn_range {
 /*
  * The architecture's handlers, called with mmu_lock held for write.  The first
  * returns whether TLBs must be flushed, the others whether the range is young.
+ *
+ * With CONFIG_HAVE_KVM_UNLOCKED_AGEING the others are called without mmu_lock.  They
+ * have kvm->srcu, and the lock of the host's page table: no page that is mapped at a
+ * host address of the range is unmapped there before they return.
  */
 bool kvm_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
 bool kvm_age_gfn(struct kvm *kvm, struct kvm_gfn_range *range);

@@ -319,7 +319,7 @@ void kvm_mmu_fault_retried(struct kvm_vcpu *vcpu, const void *who,
 }
 #endif
 
-/* Called with mmu_lock still held, for what was unmapped or aged under it. */
+/* Called with mmu_lock still held, for what was unmapped under it. */
 static void flush_if(struct kvm *kvm, bool needed)
 {
 	if (needed && !mmu_notifier_suppressed("flush"))
@@ -355,7 +355,7 @@ static void hva_range_to_gfns(unsigned long start, unsigned long end,
 struct hva_walk {
 	unsigned long start;
 	unsigned long end;
-	/* Called for each memslot, with mmu_lock held for write */
+	/* Called for each memslot, with mmu_lock held for write but for ageing */
 	bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range);
 	/* Begin an invalidation before the first */
 	bool invalidate;
@@ -408,6 +408,13 @@ kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 	return ret;
 }
 
+#define AGEING_LOCKS_MMU	!IS_ENABLED(CONFIG_HAVE_KVM_UNLOCKED_AGEING)
+
+/*
+ * The flush needs no mmu_lock either.  Until it comes, TLBs may hold what looks old in
+ * the page tables.  That is so for good after clear_young(): whoever zaps such an spte,
+ * or write-protects it, has to flush whether or not it is old.
+ */
 static __always_inline bool
 kvm_age_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 {
@@ -415,8 +422,12 @@ kvm_age_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 	int idx;
 
 	idx = srcu_read_lock(&kvm->srcu);
-	if (hva_range_has_guest_memory(kvm, walk->start, walk->end))
+	if (!AGEING_LOCKS_MMU) {
+		young = hva_walk_memslots(kvm, walk);
+		flush_if(kvm, walk->flush && young);
+	} else if (hva_range_has_guest_memory(kvm, walk->start, walk->end)) {
 		young = kvm_walk_hva_range(kvm, walk);
+	}
 	srcu_read_unlock(&kvm->srcu, idx);
 
 	return young;
