@@ -40,6 +40,7 @@ static const struct path paths[] = {
 	{ "postcopy",		path_postcopy,		ANON | SHMEM },
 	{ "soft-dirty",		path_soft_dirty,	ANON | SHMEM },
 	{ "idle",		path_idle,		ANON | SHMEM },
+	{ "age",		path_age,		ANON | SHMEM },
 	{ "storm",		path_storm,		ALL },
 	{ "sequence",		path_sequence,		ANON },
 	{ "private",		path_private,		ANON },

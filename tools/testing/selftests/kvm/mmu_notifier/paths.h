@@ -43,6 +43,7 @@ const char *path_postcopy(void);
 /* paths_tracking.c */
 const char *path_soft_dirty(void);
 const char *path_idle(void);
+const char *path_age(void);
 
 /* race_sequence.c */
 const char *path_sequence(void);

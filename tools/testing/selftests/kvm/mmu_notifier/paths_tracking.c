@@ -98,3 +98,62 @@ const char *path_idle(void)
 	close(fd);
 	return NULL;
 }
+
+static struct {
+	int fd;			/* of the idle bits */
+	bool end;
+	uint64_t found;		/* idle pages */
+} ageing;
+
+/* Making a page idle tests and clears its young bits, in KVM as well. */
+static void *ageing_thread(void *unused)
+{
+	while (!READ_ONCE(ageing.end))
+		ageing.found += count_idle(ageing.fd, true);
+	return NULL;
+}
+
+/*
+ * KVM may age without the lock under which it maps, zaps and write-protects.  What
+ * the guest writes meanwhile must be in the memory, and in the dirty log.
+ */
+const char *path_age(void)
+{
+	pthread_t thread;
+	struct range r;
+	int i;
+
+	ageing.fd = open(IDLE, O_RDWR);
+	if (ageing.fd < 0)
+		return "idle pages can't be tracked";
+
+	test.counted = "pages made idle";
+	ageing.end = false;
+	ageing.found = 0;
+	/* Otherwise accesses would not be seen any more. */
+	test.control->flush_tlb = 1;
+	start_guest(true, false, true);
+	/* As in path_idle() */
+	write_file("/proc/sys/vm/compact_memory", "1");
+	pthread_create(&thread, NULL, ageing_thread, NULL);
+	for (i = 0; i < test.iterations * 5; i++) {
+		r = some_pages();
+		test.doing = "protect";
+		must(mprotect(mem_of(r), bytes_of(r), i & 1 ? PROT_READ : PROT_NONE));
+		if (i & 2)
+			usleep(rnd(1000));
+		must(mprotect(mem_of(r), bytes_of(r), PROT_READ | PROT_WRITE));
+		test.doing = "back";
+		check_range(r);
+		test.doing = "faults and ageing only";
+		check_range(some_pages());
+	}
+	WRITE_ONCE(ageing.end, true);
+	pthread_join(thread, NULL);
+	close(ageing.fd);
+
+	test.count = ageing.found;
+	if (!test.count)
+		fail("no page can be idle");
+	return NULL;
+}
