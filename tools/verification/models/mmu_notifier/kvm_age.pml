@@ -363,8 +363,9 @@ inline get_log()
 		:: else
 		fi
 	:: else ->
-		CLAIM(claim_logged, marking || !(is_leaf(spte[table]) &&
-						 (spte[table] & WRITE)))
+		/* A fault may have come since. */
+		CLAIM(claim_logged, bitmap || marking ||
+		      !(is_leaf(spte[table]) && (spte[table] & WRITE)))
 	fi;
 	mmu_lock = 0
 }
