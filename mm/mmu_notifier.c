@@ -461,6 +461,8 @@ static void attach_notifier(struct mmu_notifier_subscriptions *subs, void *data)
 	sub->span = initial_span(sub->ops);
 	mmu_subscription_begins(&sub->subscribed);
 
+	/* Whoever finds it in the list must find its callbacks here. */
+	WRITE_ONCE(subs->wants, subs->wants | wanted_by(sub->ops));
 	hlist_add_head_rcu(&sub->hlist, &subs->list);
 	sum_up(subs);
 }

@@ -102,6 +102,18 @@ static void call_finish(struct mmu_notifier *sub,
 			      sub->ops->invalidate_range_start_finish);
 }
 
+/* To be asked after a walk */
+static bool must_finish(struct mmu_notifier_subscriptions *subs)
+{
+	/*
+	 * Pairs with hlist_add_head_rcu() in attach_notifier(): who was found in the
+	 * list has set its bits before.  Between a walk and the end of a range there is
+	 * mmu_notifier_walk_end(), a full barrier.
+	 */
+	smp_rmb();
+	return wants(subs, WANTS_FINISH);
+}
+
 /* Who joined the list after the start isn't called for the range any more. */
 static bool was_notified(const struct mmu_notifier *sub,
 			 const struct mmu_notifier_range *range)
@@ -135,7 +147,7 @@ static void unwind_starts(struct mmu_notifier_subscriptions *subs,
 {
 	struct mmu_notifier *sub;
 
-	if (wants(subs, WANTS_FINISH))
+	if (must_finish(subs))
 		finish_starts(subs, range, failed_serial);
 
 	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
@@ -164,7 +176,7 @@ static int list_start(struct mmu_notifier_subscriptions *subs,
 			break;
 		}
 	}
-	if (!ret && wants(subs, WANTS_FINISH))
+	if (!ret && must_finish(subs))
 		finish_starts(subs, range, 0);
 	mmu_notifier_walk_end(subs->readers, reader);
 

@@ -98,8 +98,8 @@ struct mmu_notifier_subscriptions {
 
 /*
  * Bits of mmu_notifier_subscriptions::wants.  A bit is set before its first
- * subscriber must be notified, which is before registration returns.  It may be set
- * spuriously.
+ * subscriber can be found in the list: a range that finds one between its start and
+ * its end looks at the bits again.  It may be set spuriously.
  */
 enum mmu_notifier_wants {
 	WANTS_START		= 1 << 0,

@@ -4,8 +4,8 @@
  * system has a subscription.
  *
  * To turn it on or off takes cpu_hotplug_lock and the jump label locks, and interrupts
- * every CPU, also those that are isolated.  So it is not turned off until long after
- * the last subscription has ended, and not at all if the command line says so.
+ * every CPU, also those that are isolated.  So it is turned off at most once in ten
+ * minutes, and not at all if the command line says so.
  */
 #include <linux/cpu.h>
 #include <linux/export.h>
@@ -28,8 +28,9 @@
 
 /*
  * A host between two VMs, or a driver between two jobs, should not interrupt all
- * CPUs.  An idle key costs a load and a branch for each hook; that is worth to be rid
- * of when ten minutes have passed without a subscription, but not before.
+ * CPUs.  An idle key costs a load and a branch for each hook; to be rid of that is
+ * worth one such interruption in so long a time.  (The time begins with the first
+ * subscription that leaves no other one, not with the last.)
  */
 #define KEY_LINGERS	(600 * HZ)
 

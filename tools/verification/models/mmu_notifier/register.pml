@@ -23,7 +23,8 @@
  *	range_end	list_end()
  *	Other		arm() and disarm() on behalf of another mm
  *
- * What is under mmu_notifier_subscriptions::lock is one atomic step.  There is
+ * What is under mmu_notifier_subscriptions::lock is one atomic step, but for the
+ * order of ->wants and the list, which ranges look at without it.  There is
  * whether there is a reader and, for each that waits, whether it still waits for
  * that reader; readers.pml has how.
  * That the key is turned off a while later than its count says is left out: it
@@ -49,8 +50,10 @@
  *	MUT_MMAP_READ		claim_caught	mmap_lock is taken for reading
  *	MUT_NO_VMA_LOCKS	claim_caught	VMA locks are not taken
  *	MUT_NO_RMAP_LOCKS	claim_caught	reverse map locks are not taken
- *	MUT_ARM_LATE		claim_heard	the key is turned on last
+ *	MUT_ARM_LATE		claim_ended	the key is turned on last
  *	MUT_WANTS_LATE		claim_caught	->wants is set last
+ *	MUT_LINK_FIRST		claim_ended	or, under the same lock, after the
+ *						subscriber is in the list
  *	MUT_WANTS_CLEARED	claim_heard	an unregister clears the others'
  *						->wants
  *	MUT_DISARM_EACH		claim_heard	an unregister turns off the key,
@@ -95,6 +98,7 @@ byte next[NR_SUBS] = NONE;
 bit linked[NR_SUBS];
 byte serial_of[NR_SUBS];
 bit wants, armed;
+bit subs_lock;
 
 bit walker;	/* the range is in a read section */
 bit waits[NR_SUBS];	/* wait_for_readers() waits for it */
@@ -368,27 +372,50 @@ inline mmap_unlock()
 #endif
 }
 
-inline attach()
+inline want()
 {
-	has_subscriptions = 1;
+#ifndef MUT_WANTS_LATE
+	wants = 1
+#else
+	skip
+#endif
+}
+
+inline link()
+{
 	d_step {
-		was_armed = armed;
-		armed = 1;
 		newest = (serial_of[1 - s] && serial_of[1 - s] <= newest);
 		serial_of[1 - s] = 1;
 		serial_of[s] = 2;
-#ifndef MUT_WANTS_LATE
-		wants = 1;
-#endif
 		next[s] = head;
 		head = s;
 		linked[s] = 1
 	}
 }
 
+inline attach()
+{
+	has_subscriptions = 1;
+	atomic {
+		!subs_lock ->
+		subs_lock = 1;
+		was_armed = armed;
+		armed = 1
+	}
+#ifdef MUT_LINK_FIRST
+	link();
+	want();
+#else
+	want();
+	link();
+#endif
+	subs_lock = 0
+}
+
 inline unlink()
 {
-	d_step {
+	atomic {
+		!subs_lock ->
 		if
 		:: head == s -> head = next[s]
 		:: else -> next[1 - s] = next[s]
