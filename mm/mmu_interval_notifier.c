@@ -54,8 +54,9 @@
  * out.  So the tree stays frozen, and a removal waits, from the first pass until
  * after the second.
  *
- * All of this is under mmu_notifier_subscriptions::lock, except that the tree may be
- * read without it between a start that hit and its end.  Callbacks take the
+ * All of this is under mmu_notifier_subscriptions::lock, except for the count and the
+ * looks above, and that the tree may be read without it between a start that hit and
+ * its end.  Callbacks take the
  * subscriber's own lock, and run without this one.
  */
 #include <linux/export.h>

@@ -271,6 +271,22 @@ static void found_twice(struct kunit *test)
 	expect_registers(test, parent);
 }
 
+/* A signal arrives while it waits for the lock of a file */
+static void register_interrupted(struct kunit *test,
+				 struct registrant *registrant,
+				 struct file *file)
+{
+	struct holder *holder = holder_new(test, file, NULL);
+	struct mn_thread *thread;
+
+	thread = mn_thread_run(test, register_thread, registrant);
+	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
+	send_sig(SIGUSR1, thread->task, 1);
+	mn_gate_open(holder->gate);
+	KUNIT_ASSERT_TRUE(test, mn_thread_join(thread));
+	KUNIT_ASSERT_TRUE(test, mn_thread_join(holder->thread));
+}
+
 /* A signal arrives between two locks: the first one is released again */
 static void signal_halfway(struct kunit *test)
 {
@@ -278,20 +294,12 @@ static void signal_halfway(struct kunit *test)
 	unsigned long count = atomic_read(&mm->mm_count);
 	struct registrant *registrant = registrant_new(test, mm);
 	struct file *file = mn_test_file(test);
-	struct mn_thread *thread;
-	struct holder *holder;
 
 	mn_test_vma(test, mm, mn_page(0), file);
 	mn_test_vma(test, mm, mn_page(2), NULL);
 
 	/* files come before anon_vmas */
-	holder = holder_new(test, file, NULL);
-	thread = mn_thread_run(test, register_thread, registrant);
-	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
-	send_sig(SIGUSR1, thread->task, 1);
-	mn_gate_open(holder->gate);
-	KUNIT_ASSERT_TRUE(test, mn_thread_join(thread));
-	KUNIT_ASSERT_TRUE(test, mn_thread_join(holder->thread));
+	register_interrupted(test, registrant, file);
 
 	KUNIT_EXPECT_EQ(test, registrant->ret, -EINTR);
 	KUNIT_EXPECT_FALSE(test, mm_has_notifiers(mm));
@@ -703,7 +711,6 @@ static void signal_before_joining(struct kunit *test)
 	struct mm_struct *mm = mn_test_mm(test);
 	struct file *file = mn_test_file(test);
 	struct mn_thread *thread;
-	struct holder *holder;
 
 	mn_test_vma(test, mm, mn_page(0), file);
 	registrant = registrant_new(test, mm);
@@ -719,12 +726,7 @@ static void signal_before_joining(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, mm->notifier_subscriptions);
 
 	registrant->gate = NULL;
-	holder = holder_new(test, file, NULL);
-	thread = mn_thread_run(test, register_thread, registrant);
-	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
-	send_sig(SIGUSR1, thread->task, 1);
-	mn_gate_open(holder->gate);
-	KUNIT_ASSERT_TRUE(test, mn_thread_join(thread));
+	register_interrupted(test, registrant, file);
 	KUNIT_ASSERT_EQ(test, registrant->ret, 0);
 	mmu_notifier_unregister(&listener->mn, mm);
 }
