@@ -3,7 +3,9 @@
  * Test that the kernel says whom KVM waits for, and what it retries, while a range
  * doesn't end: changes of memslots wait for all ranges, the refresh of a page that
  * KVM caches for those that cover it, and a vCPU faults again and again.  A refresh
- * that ranges overtake starts over again and again.
+ * that ranges overtake starts over again and again.  A memslot far from all others
+ * waits for the ranges that KVM wasn't notified of, and no page that one of these
+ * takes away may get into it.
  *
  * What keeps the range in progress is a callback that sleeps: that of a secondary
  * MMU that is in software, in the same process.  It sleeps until the test has seen
@@ -94,15 +96,20 @@ static void set_delay(unsigned int point, unsigned int usecs)
 	must(ioctl(device, TEST_MN_DELAY, &delay));
 }
 
+static void wait_callback(struct worker *w, const char *callback)
+{
+	while (!in_callback(w->tid, callback)) {
+		if (is_done(w))
+			fail("no callback was seen in a range");
+		usleep(1000);
+	}
+}
+
 static void hold_range(unsigned int point)
 {
 	set_delay(point, HOLD);
 	start_work(&holder);
-	while (!in_callback(holder.tid, CALLBACK)) {
-		if (is_done(&holder))
-			fail("no callback was seen in a range");
-		usleep(1000);
-	}
+	wait_callback(&holder, CALLBACK);
 	if (!in_range(holder.tid, held))
 		fail("a callback was seen, but not the range that it is for");
 }
@@ -188,17 +195,20 @@ static const char *report_of(const struct operation *o)
 	return NULL;
 }
 
-/* As it happens, whoever comes last is notified first: one attempt will do. */
-static void create_vm_and_device(void)
+static void attach_device(struct test_mn_attach attach)
 {
-	struct test_mn_attach attach = {
-		.class = TEST_MN_PAGE_TABLE,
-		.kind = TEST_MN_HLIST,
-	};
-
 	device = open(DEVICE, O_RDWR);
 	must(device);
 	must(ioctl(device, TEST_MN_ATTACH, &attach));
+}
+
+/* As it happens, whoever comes last is notified first: one attempt will do. */
+static void create_vm_and_device(void)
+{
+	attach_device((struct test_mn_attach) {
+		.class = TEST_MN_PAGE_TABLE,
+		.kind = TEST_MN_HLIST,
+	});
 	create_vm();
 }
 
@@ -375,8 +385,154 @@ static const char *path_pfncache_retries(void)
 	return NULL;
 }
 
+/*
+ * A memslot is created over memory that is being unmapped.  KVM isn't notified of
+ * that range, as it is far from all memslots, and so must wait until it has ended.
+ *
+ * If a subscriber slept in the range, KVM would be notified, too.  So a lock keeps it
+ * in progress: munmap() of a huge page takes that of the file between start and end.
+ * A thread that punches a hole elsewhere in the file holds it, and sleeps in a callback
+ * of the device, which has subscribed only to the addresses of the hole.
+ */
+static struct {
+	struct worker puncher;
+	char *hole;
+	int fd;
+} file;
+
+#define HUGE_PAGE		(2ul << 20)
+#define INTERVAL_CALLBACK	"test_invalidate"
+#define FAR_GPA			0xb0000000ul
+#define FAR_SLOT		14
+#define FAR_FROM_ALL		((char *)(64ul << 30))	/* much lower than any other */
+#define OLD_VALUE		0x01dul
+#define NEW_VALUE		0x2e3ul
+
+static void punch_hole(void)
+{
+	must(madvise(file.hole, HUGE_PAGE, MADV_REMOVE));
+}
+
+static void unmap_held(void)
+{
+	must(munmap(held, HUGE_PAGE));
+}
+
+static void add_far_slot(void)
+{
+	set_slot(FAR_SLOT, FAR_GPA, HUGE_PAGE / PAGE_SIZE, held);
+}
+
+static char *map_file(char *at, int flags, size_t offset)
+{
+	char *p = mmap(at, HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | flags,
+		       file.fd, offset);
+
+	if (p == MAP_FAILED)
+		fail("mmap of a huge page: %s", strerror(errno));
+	return p;
+}
+
+/* Returns when the range has been passed over: in between nothing else sleeps. */
+static void hold_passed_over(void)
+{
+	set_delay(TEST_MN_START, HOLD);
+	start_work(&file.puncher);
+	wait_callback(&file.puncher, INTERVAL_CALLBACK);
+	start_work(&holder);
+	while (!in_range(holder.tid, held) || !waits_for_lock(holder.tid)) {
+		if (is_done(&holder))
+			fail("a range ended that should wait for a lock");
+		usleep(1000);
+	}
+}
+
+static void release_passed_over(void)
+{
+	release_range(TEST_MN_START);
+	wait_work(&file.puncher);
+}
+
+/* The guest must see what the host has put where the memory was unmapped. */
+static void check_far_slot(void)
+{
+	uint64_t seen;
+
+	map_anonymous(held, PAGE_SIZE);
+	WRITE_ONCE(*(uint64_t *)held, NEW_VALUE);
+	seen = guest_reads(FAR_GPA);
+	if (seen != NEW_VALUE)
+		fail("the guest has read %#lx, in a page that had been unmapped", seen);
+}
+
+static void overtake_unmapping(struct worker *stuck)
+{
+	uint64_t before = figure("waits");
+	bool reported;
+
+	log_begin();
+	hold_passed_over();
+	start_work(stuck);
+	do {
+		usleep(1000);
+		reported = is_told(stuck, "to be notified of more");
+	} while (!reported && !is_done(stuck));
+	/* It is too early: what the guest maps now, KVM won't be told to unmap. */
+	if (!reported)
+		guest_reads(FAR_GPA);
+	release_passed_over();
+	wait_work(stuck);
+	check_far_slot();
+	if (!reported)
+		fail("the memslot has not waited for a range, or that was not reported");
+	if (figure("waits") == before)
+		fail("that the memslot waits was reported, but isn't counted");
+}
+
+static bool have_huge_pages(void)
+{
+	return read_field("/proc/meminfo", "Hugepagesize") == HUGE_PAGE / 1024 &&
+	       read_field("/proc/meminfo", "HugePages_Free") >= 2;
+}
+
+static const char *path_span(void)
+{
+	static struct worker stuck;
+	int i;
+
+	if (!have_huge_pages())
+		return "there are no two huge pages of 2 MiB";
+	counted("reports");
+	file.fd = kvm_memfd_alloc(2 * HUGE_PAGE, true);
+	file.hole = map_file(NULL, 0, HUGE_PAGE);
+	attach_device((struct test_mn_attach) {
+		.class = TEST_MN_PAGE_TABLE,
+		.kind = TEST_MN_INTERVAL,
+		.start = (unsigned long)file.hole,
+		.len = HUGE_PAGE,
+	});
+	create_vm();
+	virt_map(test.vm, FAR_GPA, FAR_GPA, 1);
+	create_worker(&file.puncher, "file_puncher", punch_hole);
+	create_worker(&holder, HOLDER, unmap_held);
+	create_worker(&stuck, STUCK, add_far_slot);
+	report->what = "the creation of a memslot beside munmap()";
+	for (i = 1; i <= test.iterations; i++) {
+		/* Once KVM has cared for an address, it is notified of all above. */
+		held = map_file(FAR_FROM_ALL - i * 2 * HUGE_PAGE,
+				MAP_FIXED_NOREPLACE, 0);
+		WRITE_ONCE(*(uint64_t *)held, OLD_VALUE);
+		overtake_unmapping(&stuck);
+		delete_slot(FAR_SLOT);
+		must(munmap(held, PAGE_SIZE));
+		report->count++;
+	}
+	return NULL;
+}
+
 static const struct path paths[] = {
 	{ .name = "memslots", .run = path_memslots },
+	{ .name = "span", .run = path_span },
 	{ .name = "fault", .run = path_fault },
 	{ .name = "pfncache", .run = path_pfncache },
 	{ .name = "pfncache-retries", .run = path_pfncache_retries },

@@ -146,3 +146,23 @@ bool set_fifo(pthread_t thread, int priority)
 	return !pthread_setschedparam(thread, priority ? SCHED_FIFO : SCHED_OTHER,
 				      &param);
 }
+
+/* A thread that waits for a lock can't be interrupted. */
+bool waits_for_lock(pid_t tid)
+{
+	char name[64], line[256], *p;
+	bool waits = false;
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/self/task/%d/stat", tid);
+	fd = open(name, O_RDONLY);
+	if (fd < 0)
+		return false;
+	memset(line, 0, sizeof(line));
+	if (read(fd, line, sizeof(line) - 1) > 0) {
+		p = strrchr(line, ')');
+		waits = p && p[1] && p[2] == 'D';
+	}
+	close(fd);
+	return waits;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the tests of MMU notifiers share: paths to run, failures, files of the
- * kernel with numbers in them, and the CPU and priority of a thread.
+ * kernel with numbers in them, and the CPU, priority and state of a thread.
  */
 #ifndef MMU_NOTIFIER_UTIL_H
 #define MMU_NOTIFIER_UTIL_H
@@ -50,5 +50,6 @@ bool have_swap(void);
 
 void pin(pthread_t thread, int cpu);
 bool set_fifo(pthread_t thread, int priority);
+bool waits_for_lock(pid_t tid);
 
 #endif /* MMU_NOTIFIER_UTIL_H */
