@@ -4,7 +4,8 @@
 # emulated host, with a software secondary MMU: every path of mm/ that changes page
 # tables, a random mix of them, or all.  On a kernel with CONFIG_MMU_NOTIFIER_STATS,
 # paths also runs mmu_notifier_top, and the examples of Documentation/trace, beside a
-# random mix; observe is only that.
+# random mix; observe is only that.  With KUnit this kernel keeps the static key on,
+# and so runs the tests of the key again.
 #
 # selftests.sh build: only build what that needs.
 #
@@ -106,6 +107,15 @@ run() {
 	report "$1" "$kernel" $status "$out/$1-$kernel.err" || result=1
 }
 
+# observe: with KUnit the static key stays on, and its tests check that it does; in
+# the boots of other parts they check that it does not
+observe() {
+	local key=
+	! configured "$kernel" KUNIT || key=1
+	run observe ${key:+kunit=1 kunit.enable=1 kunit.filter_glob=mmu_notifier_key \
+		mmu_notifier.always_on=1}
+}
+
 [ -z "${LEAKS:-}" ] || configured "$kernel" DEBUG_KMEMLEAK ||
 	die "selftests: kernel $kernel has no kmemleak; try KERNEL=debug"
 [ "$part" != observe ] || configured "$kernel" MMU_NOTIFIER_STATS ||
@@ -124,7 +134,7 @@ if [[ $part =~ ^(all|paths)$ ]]; then
 fi
 if [ "$part" != stress ] && [ -z "${ONLY:-}${VARIANT:-}" ] &&
    configured "$kernel" MMU_NOTIFIER_STATS; then
-	run observe
+	observe
 fi
 if [[ $part =~ ^(all|stress)$ ]] && [ -z "${ONLY:-}${VARIANT:-}" ]; then
 	begin=$SECONDS

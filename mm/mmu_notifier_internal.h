@@ -145,6 +145,8 @@ struct mmu_notifier_joining {
 int mmu_notifier_subscribe(struct mm_struct *mm, bool mmap_locked,
 			   const struct mmu_notifier_joining *joining);
 void mmu_notifier_lockdep_register(bool mmap_locked);
+
+extern bool mmu_notifier_always_on;
 int mmu_notifier_key_get(bool mmap_locked);
 void mmu_notifier_key_put(void);
 void mmu_notifier_disarm_if_unused(struct mmu_notifier_subscriptions *subs);

@@ -40,13 +40,14 @@
 DEFINE_LINGERING_KEY(mmu_notifier_key);
 EXPORT_SYMBOL_GPL(mmu_notifier_key);
 
-static bool always_on;
-module_param(always_on, bool, 0444);
+/* Non-static for the tests, which read it. */
+bool mmu_notifier_always_on;
+module_param_named(always_on, mmu_notifier_always_on, bool, 0444);
 MODULE_PARM_DESC(always_on, "never turn the static key off, nor on after boot");
 
 static int __init keep_key_on(void)
 {
-	return always_on ? mmu_notifier_key_get(false) : 0;
+	return mmu_notifier_always_on ? mmu_notifier_key_get(false) : 0;
 }
 late_initcall(keep_key_on);
 

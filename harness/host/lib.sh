@@ -43,6 +43,39 @@ program_of() {
 		/tmp/tests.index
 }
 
+# verdicts PREFIX: the results in the TAP on standard input; the first message of a
+# test is why it failed.  $failed is 1 if one has.
+verdicts() {
+	while read -r line; do
+		case $line in
+		'# '*': '*)	why=${why:-$line} ;;
+		esac
+		name=${line#*ok }
+		name=$1${name#* }
+		case $line in
+		'ok '*' # SKIP '*)
+			result "${name%% *}" SKIP "${name#*# SKIP }" ;;
+		'ok '*)
+			result "$name" PASS ;;
+		'not ok '*)
+			result "${name%% *}" FAIL "${why#\# }"
+			failed=1 ;;
+		*)
+			continue ;;
+		esac
+		why=
+	done
+}
+
+# kunit_verdicts PREFIX: of the KUnit tests, which ran when the kernel booted
+kunit_verdicts() {
+	for suite in /sys/kernel/debug/kunit/*; do
+		sed -n 's/^    \([^ ]\)/\1/p' "$suite/results" >$out ||
+			failed=1
+		verdicts "$1${suite##*/}." <$out
+	done
+}
+
 kmemleak=/sys/kernel/debug/kmemleak
 
 # no_leaks: check that the kernel leaked no memory.  With $leaks, on a kernel with
