@@ -337,7 +337,7 @@ static __always_inline int clear_young(struct mm_struct *mm,
 					  sub->ops->clear_young, mm, start, end);
 	rcu_read_unlock();
 
-	mmu_notifier_count_young(subs);
+	mmu_notifier_record_young(subs);
 	trace_mmu_notifier_young(mm, which, start, end, young);
 	return young;
 }
@@ -372,7 +372,7 @@ int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address)
 	}
 	rcu_read_unlock();
 
-	mmu_notifier_count_young(subs);
+	mmu_notifier_record_young(subs);
 	trace_mmu_notifier_young(mm, MMU_NOTIFIER_TEST_YOUNG, address, address + 1,
 				 young);
 	return young;

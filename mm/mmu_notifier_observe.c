@@ -42,14 +42,13 @@ static u64 call_end(struct mmu_notifier_call *call, unsigned long start,
 {
 	u64 ns = 0;
 
-	mmu_notifier_forget_call(call);
-	/* A tracepoint may have been turned on since. */
-	if (call->since) {
+	if (call->since)
 		ns = mmu_notifier_now() - call->since;
-		mmu_notifier_count_callback(call->mm, call->callback, ns);
+	mmu_notifier_forget_call(call, ns);
+	/* A tracepoint may have been turned on since. */
+	if (call->since)
 		trace_mmu_notifier_callback(call->mm, call->callback, start,
 					    end, ns, result);
-	}
 	return ns;
 }
 

@@ -20,7 +20,6 @@
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
-#include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
@@ -112,7 +111,7 @@ struct mmu_notifier_call {
 
 #ifdef CONFIG_MMU_NOTIFIER_RECORDS
 void mmu_notifier_record_call(struct mmu_notifier_call *call);
-void mmu_notifier_forget_call(struct mmu_notifier_call *call);
+void mmu_notifier_forget_call(struct mmu_notifier_call *call, u64 ns);
 bool mmu_notifier_is_inside(const struct mm_struct *mm);
 struct dentry *mmu_notifier_debugfs_dir(void);
 #else
@@ -120,7 +119,8 @@ static inline void mmu_notifier_record_call(struct mmu_notifier_call *call)
 {
 }
 
-static inline void mmu_notifier_forget_call(struct mmu_notifier_call *call)
+static inline void mmu_notifier_forget_call(struct mmu_notifier_call *call,
+					    u64 ns)
 {
 }
 #endif /* CONFIG_MMU_NOTIFIER_RECORDS */
@@ -155,6 +155,7 @@ struct mmu_notifier_seen {
 
 void mmu_notifier_record_range(struct mmu_notifier_range *range);
 void mmu_notifier_forget_range(struct mmu_notifier_range *range);
+void mmu_notifier_record_young(struct mmu_notifier_subscriptions *subs);
 unsigned int mmu_notifier_records(const struct mm_struct *mm,
 				  struct mmu_notifier_seen *seen,
 				  unsigned int room);
@@ -164,17 +165,29 @@ bool mmu_notifier_last_range(const struct mm_struct *mm,
 /* --- figures -------------------------------------------------------------- */
 
 /**
- * struct mmu_notifier_cpu_figures - what a CPU has counted for an mm
+ * struct mmu_notifier_counts - what happens often, counted
  * @ranges: starts, by event
  * @callbacks: callbacks
  * @young: tests of accessed bits
  * @callback_ns: for how long the callbacks have run in all
  */
-struct mmu_notifier_cpu_figures {
+struct mmu_notifier_counts {
 	unsigned long ranges[NR_MMU_NOTIFY_EVENTS];
 	unsigned long callbacks;
 	unsigned long young;
 	u64 callback_ns;
+};
+
+/**
+ * struct mmu_notifier_counting - what a CPU has counted and not handed over yet
+ * @figures: of the mm that it counts for; NULL if there is none
+ * @counts: what it will add to these
+ *
+ * Under the lock of the CPU's records.  @figures is also read without it.
+ */
+struct mmu_notifier_counting {
+	struct mmu_notifier_figures *figures;
+	struct mmu_notifier_counts counts;
 };
 
 /**
@@ -184,8 +197,8 @@ struct mmu_notifier_cpu_figures {
  * @mm: the mm; valid for as long as this is in the list
  * @tgid: of the task that registered first
  * @comm: of the task that registered first
- * @cpu: what is counted often
- * @lock: writers of the longest callback; innermost
+ * @counts: what happens often, as far as CPUs have handed it over
+ * @lock: protects @counts, and the longest callback from writers; innermost
  * @longest_ns: for how long the longest callback ran
  * @longest: its symbol
  * @waits: how many waits have ended
@@ -198,8 +211,8 @@ struct mmu_notifier_figures {
 	struct mm_struct *mm;
 	pid_t tgid;
 	char comm[TASK_COMM_LEN];
-	struct mmu_notifier_cpu_figures __percpu *cpu;
-	raw_spinlock_t lock;	/* @longest_ns, @longest */
+	struct mmu_notifier_counts *counts;
+	raw_spinlock_t lock;	/* @counts, @longest_ns, @longest */
 	u64 longest_ns;
 	const void *longest;
 	atomic_long_t waits;
@@ -222,10 +235,14 @@ int mmu_notifier_figures_init(struct mmu_notifier_figures *figures,
 void mmu_notifier_figures_show(struct mmu_notifier_figures *figures);
 void mmu_notifier_figures_hide(struct mmu_notifier_figures *figures);
 void mmu_notifier_figures_free(struct mmu_notifier_figures *figures);
-void mmu_notifier_count_young(struct mmu_notifier_subscriptions *subs);
-void mmu_notifier_count_range(const struct mmu_notifier_range *range);
-void mmu_notifier_count_callback(struct mm_struct *mm, const void *callback,
-				 u64 ns);
+void mmu_notifier_count_range(struct mmu_notifier_counting *counting,
+			      const struct mmu_notifier_range *range);
+void mmu_notifier_count_young(struct mmu_notifier_counting *counting,
+			      struct mmu_notifier_subscriptions *subs);
+void mmu_notifier_count_callback(struct mmu_notifier_counting *counting,
+				 const struct mmu_notifier_call *call, u64 ns);
+void mmu_notifier_hand_over(struct mmu_notifier_counting *counting);
+void mmu_notifier_collect(const struct mmu_notifier_figures *figures);
 void mmu_notifier_count_wait(struct mm_struct *mm, u64 ns);
 void mmu_notifier_count_retry(struct mm_struct *mm);
 void mmu_notifier_owner(const struct mm_struct *mm,
@@ -253,12 +270,18 @@ void mmu_notifier_stuck_replace(const struct mmu_notifier_stuck_test *test);
 #else /* !CONFIG_MMU_NOTIFIER_STATS */
 
 struct mmu_notifier_figures { };
+struct mmu_notifier_counting { };
 
 static inline void mmu_notifier_record_range(struct mmu_notifier_range *range)
 {
 }
 
 static inline void mmu_notifier_forget_range(struct mmu_notifier_range *range)
+{
+}
+
+static inline void
+mmu_notifier_record_young(struct mmu_notifier_subscriptions *subs)
 {
 }
 
@@ -285,12 +308,8 @@ mmu_notifier_figures_free(struct mmu_notifier_figures *figures)
 }
 
 static inline void
-mmu_notifier_count_young(struct mmu_notifier_subscriptions *subs)
-{
-}
-
-static inline void mmu_notifier_count_callback(struct mm_struct *mm,
-					       const void *callback, u64 ns)
+mmu_notifier_count_callback(struct mmu_notifier_counting *counting,
+			    const struct mmu_notifier_call *call, u64 ns)
 {
 }
 

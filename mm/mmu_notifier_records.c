@@ -6,8 +6,10 @@
  * A record is on the stack of the task that is in the callback or the range, and in
  * a list of the CPU on which that began.  So recording writes nothing that other
  * CPUs write, and looking up goes through the lists of all CPUs, which is rare.
+ * What is counted for the figures of an mm is counted on the way, under the same lock.
  *
- * Locks: those of the lists are innermost, and taken under page table locks.
+ * Locks: those of the lists are taken under page table locks.  Only that of an mm's
+ * figures is taken inside.
  *
  * What holds: a record is in its list only while its task is in the function that
  * has put it there.  So under the lock the record and the task are valid.  (A range
@@ -27,6 +29,7 @@
 struct records {
 	raw_spinlock_t lock;	/* all of this */
 	struct hlist_head calls;
+	struct mmu_notifier_counting counting;
 #ifdef CONFIG_MMU_NOTIFIER_STATS
 	struct hlist_head ranges;
 	struct mmu_notifier_seen last;	/* the range that ended last */
@@ -64,16 +67,18 @@ void mmu_notifier_record_call(struct mmu_notifier_call *call)
 }
 
 /**
- * mmu_notifier_forget_call - record that the callback has returned
+ * mmu_notifier_forget_call - record that the callback has returned, and count it
  * @call: as given to mmu_notifier_record_call()
+ * @ns: how long it took, if that is known
  */
-void mmu_notifier_forget_call(struct mmu_notifier_call *call)
+void mmu_notifier_forget_call(struct mmu_notifier_call *call, u64 ns)
 {
 	struct records *records = records_of(call->cpu);
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&records->lock, flags);
 	hlist_del(&call->node);
+	mmu_notifier_count_callback(&records->counting, call, ns);
 	raw_spin_unlock_irqrestore(&records->lock, flags);
 }
 
@@ -151,7 +156,6 @@ void mmu_notifier_record_range(struct mmu_notifier_range *range)
 	struct records *records;
 	unsigned long flags;
 
-	mmu_notifier_count_range(range);
 	/* Started twice, which is a bug but not ours */
 	if (range->flags & MMU_NOTIFIER_RANGE_RECORDED)
 		return;
@@ -164,6 +168,7 @@ void mmu_notifier_record_range(struct mmu_notifier_range *range)
 
 	raw_spin_lock_irqsave(&records->lock, flags);
 	hlist_add_head(&record->node, &records->ranges);
+	mmu_notifier_count_range(&records->counting, range);
 	raw_spin_unlock_irqrestore(&records->lock, flags);
 }
 
@@ -185,6 +190,53 @@ void mmu_notifier_forget_range(struct mmu_notifier_range *range)
 	hlist_del(&range->record.node);
 	see_range(&records->last, range);
 	raw_spin_unlock_irqrestore(&records->lock, flags);
+}
+
+/**
+ * mmu_notifier_record_young - count a test of accessed bits
+ * @subs: the mm's subscriptions
+ *
+ * Context: any but NMI.
+ */
+void mmu_notifier_record_young(struct mmu_notifier_subscriptions *subs)
+{
+	struct records *records = records_of(raw_smp_processor_id());
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&records->lock, flags);
+	mmu_notifier_count_young(&records->counting, subs);
+	raw_spin_unlock_irqrestore(&records->lock, flags);
+}
+
+/**
+ * mmu_notifier_collect - make all CPUs hand over what they have counted for an mm
+ * @figures: of the mm
+ *
+ * What is being counted right now may be left out.  If the mm has gone, nothing is
+ * counted for it any more, and on return no CPU refers to @figures.
+ *
+ * Context: any but NMI.
+ */
+void mmu_notifier_collect(const struct mmu_notifier_figures *figures)
+{
+	unsigned long flags;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct records *records = records_of(cpu);
+
+		/*
+		 * Most CPUs count for others: leave their locks alone.  If the mm has
+		 * gone this misses none: a CPU wrote it while the mm was in use, so
+		 * before the last reference was dropped that led here.
+		 */
+		if (READ_ONCE(records->counting.figures) != figures)
+			continue;
+		raw_spin_lock_irqsave(&records->lock, flags);
+		if (records->counting.figures == figures)
+			mmu_notifier_hand_over(&records->counting);
+		raw_spin_unlock_irqrestore(&records->lock, flags);
+	}
 }
 
 /**

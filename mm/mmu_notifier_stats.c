@@ -3,16 +3,19 @@
  * CONFIG_MMU_NOTIFIER_STATS: what is known about every mm that has, or has had, a
  * subscription, in debugfs/mmu_notifier/mms.
  *
- * What happens often is counted for each CPU.  The rest is counted in atomics, or
- * kept where it belongs and only read here: the subscribers in their list, what is
- * in progress in the records.
+ * What happens often is counted by each CPU for itself, for the mm that it has to do
+ * with; before it counts for another mm, and when somebody wants to know, it hands over
+ * what it has.  So counting writes nothing that other CPUs write, and an mm needs no
+ * memory for each CPU.  The rest is counted in atomics, or kept where it belongs and
+ * only read here: the subscribers in their list, what is in progress in the records.
  *
- * Memory: NR_MMU_NOTIFY_EVENTS + 2 words and 8 bytes for each possible CPU (88 bytes
- * on 64 bits), charged to the memory cgroup of the first registration, and some 120
- * bytes besides.  It goes with the mm.  If it can't be had the registration fails.
+ * Memory: NR_MMU_NOTIFY_EVENTS + 2 words and 8 bytes (88 bytes on 64 bits) and some
+ * 110 bytes besides, charged to the memory cgroup of the first registration.  It goes
+ * with the mm.  If it can't be had the registration fails.
  *
  * Locks: "mms_lock" is innermost, and taken with interrupts disabled: __mmdrop() may
- * be called anywhere.
+ * be called anywhere.  So is the lock of an mm's figures, which nests inside those of
+ * the records.
  *
  * What holds: an mm leaves the list before it is freed.  So one that is found there
  * can be pinned, unless its last reference has just gone.  The list is sorted by
@@ -72,58 +75,106 @@ static struct mmu_notifier_figures *figures_of(const struct mm_struct *mm)
 	return subs ? &subs->figures : NULL;
 }
 
+static void add_counts(struct mmu_notifier_counts *to,
+		       const struct mmu_notifier_counts *from)
+{
+	unsigned int event;
+
+	for (event = 0; event < NR_MMU_NOTIFY_EVENTS; event++)
+		to->ranges[event] += from->ranges[event];
+	to->callbacks += from->callbacks;
+	to->young += from->young;
+	to->callback_ns += from->callback_ns;
+}
+
+/**
+ * mmu_notifier_hand_over - add what a CPU has counted to the figures of its mm
+ * @counting: of the CPU; it has an mm
+ *
+ * Afterwards the CPU counts for no mm.
+ *
+ * Context: atomic.  The lock of the CPU's records is held, with interrupts disabled.
+ */
+void mmu_notifier_hand_over(struct mmu_notifier_counting *counting)
+{
+	struct mmu_notifier_figures *figures = counting->figures;
+
+	raw_spin_lock(&figures->lock);
+	add_counts(figures->counts, &counting->counts);
+	raw_spin_unlock(&figures->lock);
+	memset(&counting->counts, 0, sizeof(counting->counts));
+	/* Read without the lock by mmu_notifier_collect(). */
+	WRITE_ONCE(counting->figures, NULL);
+}
+
+/* Where a CPU counts for an mm, which is in use; so its figures are, too. */
+static struct mmu_notifier_counts *
+counts_for(struct mmu_notifier_counting *counting,
+	   struct mmu_notifier_figures *figures)
+{
+	if (unlikely(counting->figures != figures)) {
+		if (counting->figures)
+			mmu_notifier_hand_over(counting);
+		WRITE_ONCE(counting->figures, figures);
+	}
+	return &counting->counts;
+}
+
 /**
  * mmu_notifier_count_range - count a range that begins
+ * @counting: of a CPU, the lock of whose records is held
  * @range: the range
  */
-void mmu_notifier_count_range(const struct mmu_notifier_range *range)
+void mmu_notifier_count_range(struct mmu_notifier_counting *counting,
+			      const struct mmu_notifier_range *range)
 {
 	struct mmu_notifier_figures *figures =
 		&range->mm->notifier_subscriptions->figures;
 
 	if (range->event < NR_MMU_NOTIFY_EVENTS)
-		this_cpu_inc(figures->cpu->ranges[range->event]);
+		counts_for(counting, figures)->ranges[range->event]++;
 }
 
 /**
  * mmu_notifier_count_young - count a test of accessed bits
+ * @counting: of a CPU, the lock of whose records is held
  * @subs: the mm's subscriptions
  */
-void mmu_notifier_count_young(struct mmu_notifier_subscriptions *subs)
+void mmu_notifier_count_young(struct mmu_notifier_counting *counting,
+			      struct mmu_notifier_subscriptions *subs)
 {
-	this_cpu_inc(subs->figures.cpu->young);
+	counts_for(counting, &subs->figures)->young++;
 }
 
 static void note_longest(struct mmu_notifier_figures *figures,
 			 const void *callback, u64 ns)
 {
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&figures->lock, flags);
+	raw_spin_lock(&figures->lock);
 	if (ns > figures->longest_ns) {
 		WRITE_ONCE(figures->longest_ns, ns);
 		figures->longest = callback;
 	}
-	raw_spin_unlock_irqrestore(&figures->lock, flags);
+	raw_spin_unlock(&figures->lock);
 }
 
 /**
  * mmu_notifier_count_callback - count a callback that has returned
- * @mm: the mm
- * @callback: the callback
+ * @counting: of a CPU, the lock of whose records is held
+ * @call: the callback
  * @ns: how long it took
  */
-void mmu_notifier_count_callback(struct mm_struct *mm, const void *callback,
-				 u64 ns)
+void mmu_notifier_count_callback(struct mmu_notifier_counting *counting,
+				 const struct mmu_notifier_call *call, u64 ns)
 {
 	struct mmu_notifier_figures *figures =
-		&mm->notifier_subscriptions->figures;
+		&call->mm->notifier_subscriptions->figures;
+	struct mmu_notifier_counts *counts = counts_for(counting, figures);
 
-	this_cpu_inc(figures->cpu->callbacks);
-	this_cpu_add(figures->cpu->callback_ns, ns);
+	counts->callbacks++;
+	counts->callback_ns += ns;
 	/* Spares the lock; looked at again under it. */
 	if (ns > READ_ONCE(figures->longest_ns))
-		note_longest(figures, callback, ns);
+		note_longest(figures, call->callback, ns);
 }
 
 /**
@@ -167,9 +218,8 @@ void mmu_notifier_count_retry(struct mm_struct *mm)
 int mmu_notifier_figures_init(struct mmu_notifier_figures *figures,
 			      struct mm_struct *mm)
 {
-	figures->cpu = alloc_percpu_gfp(struct mmu_notifier_cpu_figures,
-					GFP_KERNEL_ACCOUNT);
-	if (!figures->cpu)
+	figures->counts = kzalloc(sizeof(*figures->counts), GFP_KERNEL_ACCOUNT);
+	if (!figures->counts)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&figures->list);
 	raw_spin_lock_init(&figures->lock);
@@ -210,11 +260,13 @@ void mmu_notifier_figures_hide(struct mmu_notifier_figures *figures)
 
 /**
  * mmu_notifier_figures_free - free the figures of an mm
- * @figures: not in the list
+ * @figures: not in the list; the mm has gone, so that nothing is counted any more
  */
 void mmu_notifier_figures_free(struct mmu_notifier_figures *figures)
 {
-	free_percpu(figures->cpu);
+	/* CPUs that have counted for the mm still refer to them. */
+	mmu_notifier_collect(figures);
+	kfree(figures->counts);
 }
 
 static void set_owner(struct mmu_notifier_owner *owner, pid_t tgid,
@@ -399,23 +451,17 @@ static int show_records(struct seq_file *m, const struct mm_struct *mm)
 	return 0;
 }
 
-static void sum_figures(const struct mmu_notifier_figures *figures,
-			struct mmu_notifier_cpu_figures *sum)
+/* Never less than before, as what CPUs have handed over stays there. */
+static struct mmu_notifier_counts all_counts(struct mmu_notifier_figures *figures)
 {
-	unsigned int event;
-	int cpu;
+	struct mmu_notifier_counts counts;
+	unsigned long flags;
 
-	memset(sum, 0, sizeof(*sum));
-	for_each_possible_cpu(cpu) {
-		const struct mmu_notifier_cpu_figures *its =
-			per_cpu_ptr(figures->cpu, cpu);
-
-		for (event = 0; event < NR_MMU_NOTIFY_EVENTS; event++)
-			sum->ranges[event] += READ_ONCE(its->ranges[event]);
-		sum->callbacks += READ_ONCE(its->callbacks);
-		sum->young += READ_ONCE(its->young);
-		sum->callback_ns += READ_ONCE(its->callback_ns);
-	}
+	mmu_notifier_collect(figures);
+	raw_spin_lock_irqsave(&figures->lock, flags);
+	counts = *figures->counts;
+	raw_spin_unlock_irqrestore(&figures->lock, flags);
+	return counts;
 }
 
 static void show_longest(struct seq_file *m,
@@ -439,16 +485,17 @@ static void show_longest(struct seq_file *m,
 static void show_figures(struct seq_file *m,
 			 struct mmu_notifier_figures *figures)
 {
-	struct mmu_notifier_cpu_figures sum;
+	const struct mmu_notifier_counts counts = all_counts(figures);
 	unsigned int event;
 
-	sum_figures(figures, &sum);
 	seq_puts(m, "  ranges");
 	for (event = 0; event < NR_MMU_NOTIFY_EVENTS; event++)
-		seq_printf(m, " %s=%lu", event_names[event], sum.ranges[event]);
-	seq_printf(m, "\n  callbacks %lu %llu ", sum.callbacks, sum.callback_ns);
+		seq_printf(m, " %s=%lu", event_names[event],
+			   counts.ranges[event]);
+	seq_printf(m, "\n  callbacks %lu %llu ", counts.callbacks,
+		   counts.callback_ns);
 	show_longest(m, figures);
-	seq_printf(m, "  young %lu\n", sum.young);
+	seq_printf(m, "  young %lu\n", counts.young);
 	seq_printf(m, "  waits %ld %llu\n", atomic_long_read(&figures->waits),
 		   div_u64(atomic64_read(&figures->wait_ns), NSEC_PER_USEC));
 	seq_printf(m, "  retries %ld\n", atomic_long_read(&figures->retries));
