@@ -26,6 +26,7 @@
  *    has waited for what earlier starts had begun, and later ones find nothing to
  *    drop.
  */
+#include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/rculist.h>
 
@@ -376,6 +377,106 @@ int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address)
 	trace_mmu_notifier_young(mm, MMU_NOTIFIER_TEST_YOUNG, address, address + 1,
 				 young);
 	return young;
+}
+
+/* --- accessed bits of many pages ------------------------------------------ */
+
+bool __mmu_notifier_young_pages_init(struct mmu_notifier_young_pages *pages,
+				     struct mm_struct *mm, unsigned long start,
+				     unsigned long end)
+{
+	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+
+	if (!wants(subs, WANTS_YOUNG | WANTS_TEST_YOUNG) ||
+	    !mmu_notifier_in_span(subs, start, end))
+		return false;
+
+	pages->mm = mm;
+	pages->start = start;
+	pages->nr = (end - start) >> PAGE_SHIFT;
+	if (WARN_ON_ONCE(pages->nr > MMU_NOTIFIER_YOUNG_PAGES))
+		return false;
+	bitmap_zero(pages->asked, pages->nr);
+	bitmap_zero(pages->young, pages->nr);
+	return true;
+}
+
+static int call_for_page(struct mmu_notifier *sub,
+			 const struct mmu_notifier_young_pages *pages,
+			 unsigned long address)
+{
+	if (pages->clear)
+		return call_clear_young(sub, sub->ops->clear_young, pages->mm,
+					address, address + PAGE_SIZE);
+	return call_test_young(sub, pages->mm, address);
+}
+
+static void call_page_by_page(struct mmu_notifier *sub,
+			      struct mmu_notifier_young_pages *pages)
+{
+	unsigned int i;
+
+	for_each_set_bit(i, pages->asked, pages->nr) {
+		/* To test, one that is young is enough. */
+		if (!pages->clear && test_bit(i, pages->young))
+			continue;
+		if (call_for_page(sub, pages, pages->start + i * PAGE_SIZE))
+			__set_bit(i, pages->young);
+	}
+}
+
+static void call_young_pages(struct mmu_notifier *sub,
+			     struct mmu_notifier_young_pages *pages)
+{
+	if (!sub->ops->young_pages)
+		call_page_by_page(sub, pages);
+	else if (!mmu_notifier_should_call(sub, sub->ops->young_pages))
+		return;
+	else if (mmu_notifier_observed())
+		mmu_notifier_observe_young_pages(sub, pages);
+	else
+		sub->ops->young_pages(sub, pages);
+}
+
+static void trace_young_pages(const struct mmu_notifier_young_pages *pages)
+{
+	if (!trace_mmu_notifier_young_enabled())
+		return;
+	trace_mmu_notifier_young(pages->mm, pages->clear ?
+				 MMU_NOTIFIER_CLEAR_YOUNG :
+				 MMU_NOTIFIER_TEST_YOUNG, pages->start,
+				 pages->start + pages->nr * PAGE_SIZE,
+				 bitmap_weight(pages->young, pages->nr));
+}
+
+static void ask_young_pages(struct mmu_notifier_young_pages *pages, bool clear)
+{
+	struct mmu_notifier_subscriptions *subs =
+		pages->mm->notifier_subscriptions;
+	struct mmu_notifier *sub;
+
+	if (!wants(subs, clear ? WANTS_YOUNG : WANTS_TEST_YOUNG) ||
+	    bitmap_empty(pages->asked, pages->nr))
+		return;
+
+	pages->clear = clear;
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(sub, &subs->list, hlist)
+		call_young_pages(sub, pages);
+	rcu_read_unlock();
+
+	mmu_notifier_record_young(subs);
+	trace_young_pages(pages);
+}
+
+void __mmu_notifier_clear_young_pages(struct mmu_notifier_young_pages *pages)
+{
+	ask_young_pages(pages, true);
+}
+
+void __mmu_notifier_test_young_pages(struct mmu_notifier_young_pages *pages)
+{
+	ask_young_pages(pages, false);
 }
 
 /* --- TLBs that share the CPU's page tables -------------------------------- */

@@ -111,6 +111,16 @@ int mmu_notifier_observe_test_young(struct mmu_notifier *sub,
 	return young;
 }
 
+void mmu_notifier_observe_young_pages(struct mmu_notifier *sub,
+				      struct mmu_notifier_young_pages *pages)
+{
+	struct mmu_notifier_call call;
+
+	call_begin(&call, pages->mm, sub->ops->young_pages);
+	sub->ops->young_pages(sub, pages);
+	call_end(&call, pages->start, pages->start + pages->nr * PAGE_SIZE, 0);
+}
+
 void mmu_notifier_observe_tlbs(struct mmu_notifier *sub, struct mm_struct *mm,
 			       unsigned long start, unsigned long end)
 {

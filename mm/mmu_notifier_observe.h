@@ -76,6 +76,8 @@ int mmu_notifier_observe_clear_young(struct mmu_notifier *sub,
 int mmu_notifier_observe_test_young(struct mmu_notifier *sub,
 				    struct mm_struct *mm,
 				    unsigned long address);
+void mmu_notifier_observe_young_pages(struct mmu_notifier *sub,
+				      struct mmu_notifier_young_pages *pages);
 void mmu_notifier_observe_tlbs(struct mmu_notifier *sub, struct mm_struct *mm,
 			       unsigned long start, unsigned long end);
 void mmu_notifier_observe_release(struct mmu_notifier *sub,

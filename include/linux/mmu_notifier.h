@@ -32,6 +32,7 @@
 #include <linux/mmu_notifier_debug.h>
 #include <linux/mmu_notifier_stats.h>
 #include <linux/mmu_notifier_tlb.h>
+#include <linux/mmu_notifier_young.h>
 #include <linux/spinlock.h>
 
 struct mmu_interval_notifier;
@@ -39,6 +40,7 @@ struct mmu_interval_notifier_finish;
 struct mmu_notifier;
 struct mmu_notifier_range;
 struct mmu_notifier_subscriptions;
+struct mmu_notifier_young_pages;
 
 /**
  * enum mmu_notifier_event - why a range is invalidated
@@ -165,6 +167,22 @@ struct mmu_notifier_ops {
 	int (*test_young)(struct mmu_notifier *subscription,
 			  struct mm_struct *mm,
 			  unsigned long address);
+
+	/**
+	 * @young_pages: as @clear_young, if @pages->clear is set, or else as
+	 * @test_young, for all pages that are asked for in a part of a page table.
+	 *
+	 * Sets the bit of each of them that has been accessed in @pages->young,
+	 * where other subscribers may have set some, and no other bit.  The
+	 * accessed bit of a page that isn't asked for must stay as it is.
+	 * Changes nothing else in @pages.  Must not sleep.
+	 *
+	 * A subscriber that has it must also have the other three, which are
+	 * used where a single page is looked at.  One that doesn't have it is
+	 * called page by page.
+	 */
+	void (*young_pages)(struct mmu_notifier *subscription,
+			    struct mmu_notifier_young_pages *pages);
 
 	/**
 	 * @invalidate_range_start: the page tables in the range are about to

@@ -54,6 +54,20 @@
 	__mmu_notifier_hook_on("test_young", __mm) ?			\
 		mmu_notifier_test_young(__mm, address) : 0;		\
 })
+#define mmu_notifier_clear_young_pages(pages)				\
+({									\
+	struct mmu_notifier_young_pages *__pages = (pages);		\
+									\
+	if (__mmu_notifier_hook_on("clear_young", __pages->mm))		\
+		mmu_notifier_clear_young_pages(__pages);		\
+})
+#define mmu_notifier_test_young_pages(pages)				\
+({									\
+	struct mmu_notifier_young_pages *__pages = (pages);		\
+									\
+	if (__mmu_notifier_hook_on("test_young", __pages->mm))		\
+		mmu_notifier_test_young_pages(__pages);			\
+})
 #define mmu_notifier_release(mm)					\
 ({									\
 	struct mm_struct *__mm = (mm);					\

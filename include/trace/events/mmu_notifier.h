@@ -196,7 +196,10 @@ TRACE_EVENT(mmu_notifier_interval,
 		      __entry->mm, __entry->ops, __entry->first, __entry->last,
 		      __entry->seq, __entry->duration, __entry->result));
 
-/* The subscribers have been asked whether there was an access. */
+/*
+ * The subscribers have been asked whether there was an access; or, if it was for each of
+ * several pages, to how many of them.
+ */
 TRACE_EVENT(mmu_notifier_young,
 	    TP_PROTO(struct mm_struct *mm, enum mmu_notifier_young which,
 		     unsigned long start, unsigned long end, int young),
