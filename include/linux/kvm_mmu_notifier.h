@@ -6,6 +6,8 @@
 #error "Include <linux/kvm_host.h>, which includes this after struct kvm"
 #endif
 
+#include <linux/bitops.h>
+#include <linux/minmax.h>
 #include <linux/mmu_notifier_debug.h>
 #include <linux/mmu_notifier_stats.h>
 
@@ -45,9 +47,23 @@
  * kernels leave them out.
  */
 
+/**
+ * struct kvm_age_gfns - guest frames of a range that are to be aged one by one
+ * @first: the gfn of bit 0; if that is below the range, it may be no gfn at all
+ * @asked: bitmap of those that are to be aged
+ * @young: where to set the bits of those of them that are young
+ */
+struct kvm_age_gfns {
+	gfn_t first;
+	const unsigned long *asked;
+	unsigned long *young;
+};
+
 /* What a change of guest memory is about, as far as a handler needs it. */
 union kvm_mmu_notifier_arg {
 	unsigned long attributes;
+	/* If the range is to be aged: NULL for one answer about all of it */
+	const struct kvm_age_gfns *age;
 };
 
 /* Which mappings of a gfn are meant; neither bit means both kinds. */
@@ -81,10 +97,59 @@ struct kvm_gfn_range {
  * With CONFIG_HAVE_KVM_UNLOCKED_AGEING the others are called without mmu_lock.  They
  * have kvm->srcu, and the lock of the host's page table: no page that is mapped at a
  * host address of the range is unmapped there before they return.
+ *
+ * With CONFIG_HAVE_KVM_AGE_GFNS they look at range->arg.age.
  */
 bool kvm_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
 bool kvm_age_gfn(struct kvm *kvm, struct kvm_gfn_range *range);
 bool kvm_test_age_gfn(struct kvm *kvm, struct kvm_gfn_range *range);
+
+/**
+ * kvm_age_is_asked() - check whether a mapping is to be aged
+ * @range: what the handler was given
+ * @gfn: the first gfn that the mapping has
+ * @nr: how many it has; some of them are in the range
+ *
+ * Return: true if it is, because it maps a gfn that is.
+ */
+static inline bool kvm_age_is_asked(const struct kvm_gfn_range *range, gfn_t gfn,
+				    gfn_t nr)
+{
+	const struct kvm_age_gfns *age = range->arg.age;
+	unsigned long bit, end;
+
+	if (!age)
+		return true;
+
+	bit = max(gfn, range->start) - age->first;
+	end = min(gfn + nr, range->end) - age->first;
+	return find_next_bit(age->asked, end, bit) < end;
+}
+
+/**
+ * kvm_age_is_young() - take note of a mapping that is young
+ * @range: what the handler was given
+ * @gfn: the first gfn that the mapping has
+ * @nr: how many it has; some of them are in the range
+ *
+ * Return: true if the range is young therefore, all of it; false if each gfn has an
+ * answer of its own.
+ */
+static inline bool kvm_age_is_young(const struct kvm_gfn_range *range, gfn_t gfn,
+				    gfn_t nr)
+{
+	const struct kvm_age_gfns *age = range->arg.age;
+	unsigned long bit, end;
+
+	if (!age)
+		return true;
+
+	bit = max(gfn, range->start) - age->first;
+	end = min(gfn + nr, range->end) - age->first;
+	for_each_set_bit_from(bit, age->asked, end)
+		__set_bit(bit, age->young);
+	return false;
+}
 
 #ifdef CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES
 bool kvm_arch_pre_set_memory_attributes(struct kvm *kvm,

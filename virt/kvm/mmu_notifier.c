@@ -13,6 +13,7 @@
 #include <linux/bitops.h>
 #include <linux/interval_tree.h>
 #include <linux/jiffies.h>
+#include <linux/kernel.h>
 #include <linux/kvm_host.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mmu_notifier_stats.h>
@@ -362,7 +363,21 @@ struct hva_walk {
 	/* Flush TLBs, once for all, if a handler returned true */
 	bool flush;
 	bool may_block;
+	/* Age these, and no others; bit 0 is @start */
+	struct mmu_notifier_young_pages *pages;
 };
+
+/* @range is what its memslot has of the walk. */
+static void age_single_gfns(struct kvm_gfn_range *range, struct kvm_age_gfns *age,
+			    const struct hva_walk *walk)
+{
+	unsigned long hva = max(walk->start, range->slot->userspace_addr);
+
+	age->first = range->start - ((hva - walk->start) >> PAGE_SHIFT);
+	age->asked = walk->pages->asked;
+	age->young = walk->pages->young;
+	range->arg.age = age;
+}
 
 static __always_inline bool
 hva_walk_memslots(struct kvm *kvm, const struct hva_walk *walk)
@@ -373,6 +388,7 @@ hva_walk_memslots(struct kvm *kvm, const struct hva_walk *walk)
 		/* What is private to the guest has no host address. */
 		.attr_filter = KVM_FILTER_SHARED,
 	};
+	struct kvm_age_gfns age;
 	bool ret = false;
 	int i;
 
@@ -385,6 +401,8 @@ hva_walk_memslots(struct kvm *kvm, const struct hva_walk *walk)
 			range.slot = container_of(node, struct kvm_memory_slot,
 						  hva_node[slots->node_idx]);
 			hva_range_to_gfns(start, walk->end, &range);
+			if (walk->pages)
+				age_single_gfns(&range, &age, walk);
 			ret |= walk->handler(kvm, &range);
 		}
 	}
@@ -560,6 +578,36 @@ static int kvm_mmu_notifier_test_young(struct mmu_notifier *mn,
 	return kvm_age_hva_range(mn_to_kvm(mn), &walk);
 }
 
+static __always_inline void
+kvm_age_pages(struct kvm *kvm, struct mmu_notifier_young_pages *pages,
+	      bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range))
+{
+	const struct hva_walk walk = {
+		.start		= pages->start,
+		.end		= pages->start + pages->nr * PAGE_SIZE,
+		.handler	= handler,
+		.pages		= pages,
+	};
+
+	kvm_age_hva_range(kvm, &walk);
+}
+
+/* One walk for all pages.  Like clear_young(), it doesn't flush. */
+static void kvm_mmu_notifier_young_pages(struct mmu_notifier *mn,
+					 struct mmu_notifier_young_pages *pages)
+{
+	struct kvm *kvm = mn_to_kvm(mn);
+
+	if (pages->clear) {
+		trace_kvm_age_hva(pages->start,
+				  pages->start + pages->nr * PAGE_SIZE);
+		kvm_age_pages(kvm, pages, kvm_age_gfn);
+	} else {
+		trace_kvm_test_age_hva(pages->start);
+		kvm_age_pages(kvm, pages, kvm_test_age_gfn);
+	}
+}
+
 static void kvm_mmu_notifier_release(struct mmu_notifier *mn,
 				     struct mm_struct *mm)
 {
@@ -586,6 +634,8 @@ static const struct mmu_notifier_ops kvm_mmu_notifier_ops = {
 	.clear_flush_young	= kvm_mmu_notifier_clear_flush_young,
 	.clear_young		= kvm_mmu_notifier_clear_young,
 	.test_young		= kvm_mmu_notifier_test_young,
+	.young_pages		= PTR_IF(IS_ENABLED(CONFIG_HAVE_KVM_AGE_GFNS),
+					 kvm_mmu_notifier_young_pages),
 	.release		= kvm_mmu_notifier_release,
 	.only_spanned		= true,
 };
