@@ -7,9 +7,24 @@ position p;
   #include <linux/sched/coredump.h>@p
 + #include <linux/mmu_notifier.h>
 
-// A page that only a secondary MMU uses is in use.
+// A page that only a secondary MMU uses is in use.  They are asked for all pages at
+// once that look old otherwise, see khugepaged.c.lines.
 // expect 1
-@isolate_young exists@
+@isolate_begin@
+position p;
+@@
+__collapse_huge_page_isolate@p(...)
+{
+	...
+	bool writable = false;
++	unsigned int part;
++
++	ask_young_init(cc, vma->vm_mm, address);
+	...
+}
+
+// expect 1
+@isolate_ask exists@
 position p;
 identifier folio;
 @@
@@ -18,13 +33,29 @@ __collapse_huge_page_isolate(...)
 	... when any
 	folio_test_referenced@p(
 -	folio)
-+	folio) ||
-+	mmu_notifier_test_young(vma->vm_mm, address)
++	folio) || ask_young_later(cc, address)
 	... when any
 }
 
 // expect 1
-@scan_young exists@
+@scan_begin exists@
+position p;
+@@
+hpage_collapse_scan_pmd(...)
+{
+	...
+	bool writable = false;
++	unsigned int part;
+	... when any
+	pte = pte_offset_map_lock@p(mm, pmd, address, &ptl);
+	if (!pte) { ... }
++
++	ask_young_init(cc, mm, address);
+	... when any
+}
+
+// expect 1
+@scan_ask exists@
 position p;
 identifier folio;
 @@
@@ -33,8 +64,7 @@ hpage_collapse_scan_pmd(...)
 	... when any
 	folio_test_referenced@p(
 -	folio)
-+	folio) ||
-+	mmu_notifier_test_young(vma->vm_mm, _address)
++	folio) || ask_young_later(cc, _address)
 	... when any
 }
 

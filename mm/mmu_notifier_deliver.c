@@ -382,22 +382,21 @@ int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address)
 /* --- accessed bits of many pages ------------------------------------------ */
 
 bool __mmu_notifier_young_pages_init(struct mmu_notifier_young_pages *pages,
-				     struct mm_struct *mm, unsigned long start,
-				     unsigned long end)
+				     unsigned long start, unsigned long end)
 {
-	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
+	struct mmu_notifier_subscriptions *subs =
+		pages->mm->notifier_subscriptions;
+	unsigned long nr = (end - start) >> PAGE_SHIFT;
 
 	if (!wants(subs, WANTS_YOUNG | WANTS_TEST_YOUNG) ||
-	    !mmu_notifier_in_span(subs, start, end))
+	    !mmu_notifier_in_span(subs, start, end) ||
+	    WARN_ON_ONCE(nr > MMU_NOTIFIER_YOUNG_PAGES))
 		return false;
 
-	pages->mm = mm;
 	pages->start = start;
-	pages->nr = (end - start) >> PAGE_SHIFT;
-	if (WARN_ON_ONCE(pages->nr > MMU_NOTIFIER_YOUNG_PAGES))
-		return false;
-	bitmap_zero(pages->asked, pages->nr);
-	bitmap_zero(pages->young, pages->nr);
+	pages->nr = nr;
+	bitmap_zero(pages->asked, nr);
+	bitmap_zero(pages->young, nr);
 	return true;
 }
 
@@ -446,7 +445,7 @@ static void trace_young_pages(const struct mmu_notifier_young_pages *pages)
 				 MMU_NOTIFIER_CLEAR_YOUNG :
 				 MMU_NOTIFIER_TEST_YOUNG, pages->start,
 				 pages->start + pages->nr * PAGE_SIZE,
-				 bitmap_weight(pages->young, pages->nr));
+				 mmu_notifier_nr_young(pages));
 }
 
 static void ask_young_pages(struct mmu_notifier_young_pages *pages, bool clear)

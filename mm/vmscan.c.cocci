@@ -39,14 +39,15 @@ position p;
   }
 
 // Where a leaf's young bit is cleared, the secondary MMUs' is cleared too.
-// expect 3
+// expect 1
 @leaf_pte@
+expression vma, addr, pte;
 position p;
 @@
-  !
+  if (!
 - ptep_test_and_clear_young@p
 + ptep_clear_young_notify
-  (...)
+  (vma, addr, pte)) return false;
 
 // expect 1
 @leaf_pmd@
@@ -56,3 +57,72 @@ position p;
 - pmdp_test_and_clear_young@p
 + pmdp_clear_young_notify
   (...)
+
+// For the pages of a page table they are asked at once, before it is gone through.
+// What happens then is in vmscan.c.lines.
+// expect 1
+@walk_pte_range@
+position p;
+@@
+walk_pte_range@p(...)
+{
+	...
+	unsigned long addr;
++	unsigned long next;
++	struct mmu_notifier_young_pages pages;
+	... when any
+}
+
+// expect 1
+@walk_pte_range_ask exists@
+position p;
+@@
+walk_pte_range(...)
+{
+	... when any
+	arch_enter_lazy_mmu_mode@p();
+restart:
++	next = mmu_notifier_young_pages_end(start, end);
++	if (mmu_notifier_young_pages_init(&pages, args->mm, start, next)) {
++		ask_young_folios(&pages, pte + pte_index(start), start, next,
++				 args->vma, memcg, pgdat, walk->can_swap);
++		mmu_notifier_clear_young_pages(&pages);
++	}
++
+	for (...;...;...) { ... }
++
++	if (next != end) {
++		start = next;
++		goto restart;
++	}
+	... when any
+}
+
+// expect 1
+@lru_gen_look_around@
+position p;
+@@
+lru_gen_look_around@p(...)
+{
+	...
+	unsigned long end;
++	struct mmu_notifier_young_pages pages;
+	... when any
+}
+
+// It looks at MIN_LRU_BATCH pages at most.
+// expect 1
+@lru_gen_look_around_ask exists@
+position p;
+@@
+lru_gen_look_around(...)
+{
+	... when any
+	pte -= (addr - start) / PAGE_SIZE@p;
++
++	if (mmu_notifier_young_pages_init(&pages, vma->vm_mm, start, end)) {
++		ask_young_folios(&pages, pte, start, end, vma, memcg, pgdat, can_swap);
++		mmu_notifier_clear_young_pages(&pages);
++	}
+	... when any
+}

@@ -209,6 +209,8 @@ hooks_faults() {
 	fault hooks 'NO ROW mm/memory.c zap\(\) CLEAR' $document 's/zap.*\n//'
 	fault hooks 'NO ROW mm/memory.c more\(\) test_young' mm/memory.c \
 		's/\z/void more(void)\n{\n\tmmu_notifier_test_young(mm, 0);\n}\n/'
+	fault hooks 'NO ROW mm/memory.c more\(\) clear_young' mm/memory.c \
+		's/\z/void more(void)\n{\n\tmmu_notifier_clear_young_pages(pages);\n}\n/'
 	fault hooks 'NO ROW mm/memory.c young\(\) clear_young' mm/memory.c \
 		's/(\treturn ptep_clear_young_notify.*\n)/$1$1/'
 	fault hooks 'NO ROW arch/arm/ f\(\) secondary_tlbs' arch/arm/tlb.h \

@@ -40,10 +40,10 @@ notifying() {
 			what = argument[2]
 			sub(/^MMU_NOTIFY_/, "", what)
 		}
-		$2 ~ /_young(_notify)?$|_secondary_tlbs$|^mmu_notifier_release$/ {
+		$2 ~ /_young(_notify|_pages)?$|_secondary_tlbs$|^mmu_notifier_release$/ {
 			what = $2
 			sub(/^(ptep|pmdp|mmu_notifier(_arch_invalidate)?)_/, "", what)
-			sub(/_notify$/, "", what)
+			sub(/_(notify|pages)$/, "", what)
 		}
 		what != "" {
 			split($1, place, ":")

@@ -22,6 +22,7 @@ BEGIN {
 		"mmu_notifier_invalidate_range_(start(_nonblock)?|end)|" \
 		"[a-z]+_clear(_flush)?_young_notify|" \
 		"mmu_notifier_(test|clear|clear_flush)_young|" \
+		"mmu_notifier_(test|clear)_young_pages|" \
 		"mmu_notifier_arch_invalidate_secondary_tlbs|" \
 		"mmu_notifier_release|mmu_notifier_subscriptions_(init|destroy)|" \
 		"__mmu_notifier_invalidate_range_start_map|" \

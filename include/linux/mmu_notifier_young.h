@@ -45,7 +45,7 @@
  * @mm: the address space
  * @start: address of the first page
  * @nr: how many pages there are, %MMU_NOTIFIER_YOUNG_PAGES at most; 0 if no subscriber
- *	would be asked
+ *	would be asked, and then what is done with them does nothing
  * @clear: the accessed bits are to be cleared
  * @asked: which pages are asked for: bit i is the page at @start + i * PAGE_SIZE
  * @young: which of them have been accessed
@@ -60,8 +60,7 @@ struct mmu_notifier_young_pages {
 };
 
 bool __mmu_notifier_young_pages_init(struct mmu_notifier_young_pages *pages,
-				     struct mm_struct *mm, unsigned long start,
-				     unsigned long end);
+				     unsigned long start, unsigned long end);
 void __mmu_notifier_clear_young_pages(struct mmu_notifier_young_pages *pages);
 void __mmu_notifier_test_young_pages(struct mmu_notifier_young_pages *pages);
 
@@ -96,12 +95,10 @@ mmu_notifier_young_pages_init(struct mmu_notifier_young_pages *pages,
 			      struct mm_struct *mm, unsigned long start,
 			      unsigned long end)
 {
-	if (mm_has_notifiers(mm) &&
-	    __mmu_notifier_young_pages_init(pages, mm, start, end))
-		return true;
-
+	pages->mm = mm;
 	pages->nr = 0;
-	return false;
+	return mm_has_notifiers(mm) &&
+	       __mmu_notifier_young_pages_init(pages, start, end);
 }
 
 static inline unsigned int
@@ -113,20 +110,22 @@ mmu_notifier_young_pages_index(const struct mmu_notifier_young_pages *pages,
 
 /**
  * mmu_notifier_ask_young - ask for a page
- * @pages: for which mmu_notifier_young_pages_init() has returned true
- * @address: its address
+ * @pages: the pages of a part of a page table
+ * @address: the page's address, one of those that @pages was initialised with
  *
  * Context: any.
  */
 static inline void mmu_notifier_ask_young(struct mmu_notifier_young_pages *pages,
 					  unsigned long address)
 {
-	__set_bit(mmu_notifier_young_pages_index(pages, address), pages->asked);
+	if (pages->nr)
+		__set_bit(mmu_notifier_young_pages_index(pages, address),
+			  pages->asked);
 }
 
 /**
  * mmu_notifier_clear_young_pages - test and clear accessed bits of secondary MMUs
- * @pages: which pages
+ * @pages: those that were asked for
  *
  * As mmu_notifier_clear_young() for each of them.
  *
@@ -141,7 +140,7 @@ mmu_notifier_clear_young_pages(struct mmu_notifier_young_pages *pages)
 
 /**
  * mmu_notifier_test_young_pages - test accessed bits of secondary MMUs
- * @pages: which pages
+ * @pages: those that were asked for
  *
  * As mmu_notifier_test_young() for each of them.
  *
@@ -156,7 +155,7 @@ mmu_notifier_test_young_pages(struct mmu_notifier_young_pages *pages)
 
 /**
  * mmu_notifier_was_young - check whether a secondary MMU has accessed a page
- * @pages: after subscribers were asked, or if none would be
+ * @pages: the pages, for which subscribers have been asked
  * @address: the page's address, one of those that @pages was initialised with
  *
  * Context: any.
@@ -170,6 +169,20 @@ mmu_notifier_was_young(const struct mmu_notifier_young_pages *pages,
 	return pages->nr &&
 	       test_bit(mmu_notifier_young_pages_index(pages, address),
 			pages->young);
+}
+
+/**
+ * mmu_notifier_nr_young - count the pages that a secondary MMU has accessed
+ * @pages: the pages, for which subscribers have been asked
+ *
+ * Context: any.
+ *
+ * Return: how many of those asked for have been accessed.
+ */
+static inline unsigned int
+mmu_notifier_nr_young(const struct mmu_notifier_young_pages *pages)
+{
+	return bitmap_weight(pages->young, pages->nr);
 }
 
 #else /* !CONFIG_MMU_NOTIFIER */
@@ -210,6 +223,12 @@ mmu_notifier_was_young(const struct mmu_notifier_young_pages *pages,
 		       unsigned long address)
 {
 	return false;
+}
+
+static inline unsigned int
+mmu_notifier_nr_young(const struct mmu_notifier_young_pages *pages)
+{
+	return 0;
 }
 
 #endif /* CONFIG_MMU_NOTIFIER */
