@@ -40,7 +40,7 @@ struct test_counters {
 	atomic64_t accesses, faults, retries, checked, stale;
 	atomic64_t invalidations[TEST_MN_EVENTS], dropped[TEST_MN_EVENTS];
 	atomic64_t tlb_flushes, tlb_dropped, wide;
-	atomic64_t flush_young, clear_young, test_young, young;
+	atomic64_t flush_young, clear_young, test_young, young_pages, young;
 	atomic64_t refused, unpaired, released;
 };
 

@@ -254,6 +254,7 @@ static int test_stats(struct test_file *file, union test_args *args)
 		.flush_young = atomic64_read(&count->flush_young),
 		.clear_young = atomic64_read(&count->clear_young),
 		.test_young = atomic64_read(&count->test_young),
+		.young_pages = atomic64_read(&count->young_pages),
 		.young = atomic64_read(&count->young),
 		.refused = atomic64_read(&count->refused),
 		.unpaired = atomic64_read(&count->unpaired),

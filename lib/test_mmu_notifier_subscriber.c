@@ -6,6 +6,7 @@
  * enum test_mn_class.
  */
 #include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/init.h>
@@ -293,6 +294,23 @@ static int test_test_young(struct mmu_notifier *sub, struct mm_struct *mm,
 		   &mmu_of(sub)->count.test_young);
 }
 
+static void test_young_pages(struct mmu_notifier *sub,
+			     struct mmu_notifier_young_pages *pages)
+{
+	struct test_mmu *mmu = mmu_of(sub);
+	atomic64_t *asked = pages->clear ? &mmu->count.clear_young :
+					   &mmu->count.test_young;
+	unsigned long page;
+	unsigned int i;
+
+	atomic64_inc(&mmu->count.young_pages);
+	for_each_set_bit(i, pages->asked, pages->nr) {
+		page = pages->start + i * PAGE_SIZE;
+		if (age(mmu, page, page + PAGE_SIZE, pages->clear, asked))
+			__set_bit(i, pages->young);
+	}
+}
+
 /* A TLB has no accessed bits: an entry counts as accessed, and is dropped. */
 static int age_tlb(struct test_mmu *mmu, unsigned long start, unsigned long end,
 		   atomic64_t *calls)
@@ -364,6 +382,7 @@ static const struct mmu_notifier_ops page_table_ops = {
 	.clear_flush_young = test_flush_young,
 	.clear_young = test_clear_young,
 	.test_young = test_test_young,
+	.young_pages = test_young_pages,
 };
 
 static const struct mmu_notifier_ops tlb_ops = {

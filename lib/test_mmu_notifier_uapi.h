@@ -24,9 +24,10 @@
 
 /**
  * enum test_mn_class - how the secondary MMU works
- * @TEST_MN_PAGE_TABLE: a page table of its own, with young bits, as KVM has
+ * @TEST_MN_PAGE_TABLE: a page table of its own, with young bits, which are asked for
+ *	many pages at once, as KVM has
  * @TEST_MN_TLB: only a small TLB, as GRU has: faults wait for ranges in progress
- *	to end
+ *	to end, and young bits are asked for page by page
  * @TEST_MN_REMOTE: a remote side keeps the translations, as with XPMEM, and
  *	invalidations wait for it; ranges that may not block are refused
  * @TEST_MN_SVA: a TLB that is filled from the CPU's page tables, and is notified
@@ -181,9 +182,10 @@ struct test_mn_delay {
  * @tlb_flushes: calls of arch_invalidate_secondary_tlbs()
  * @tlb_dropped: translations dropped by these
  * @flush_young: calls of clear_flush_young()
- * @clear_young: calls of clear_young()
- * @test_young: calls of test_young()
- * @young: how many of these three found an accessed translation
+ * @clear_young: calls of clear_young(), and pages that young_pages() was asked to clear
+ * @test_young: calls of test_young(), and pages that young_pages() was asked to test
+ * @young_pages: calls of young_pages()
+ * @young: how many of the calls and pages found an accessed translation
  * @refused: ranges refused because they may not block
  * @unpaired: ends of ranges without a start
  * @in_progress: ranges in progress now; 0 for TEST_MN_INTERVAL
@@ -204,6 +206,7 @@ struct test_mn_stats {
 	__u64 flush_young;
 	__u64 clear_young;
 	__u64 test_young;
+	__u64 young_pages;
 	__u64 young;
 	__u64 refused;
 	__u64 unpaired;

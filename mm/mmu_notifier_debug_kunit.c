@@ -621,6 +621,43 @@ static void suppressed_in_between(struct kunit *test)
 	mn_expect_no_report(test);
 }
 
+static int all_young(struct mmu_notifier *mn, struct mm_struct *mm,
+		     unsigned long start, unsigned long end)
+{
+	return 1;
+}
+
+static const struct mmu_notifier_ops all_young_ops = {
+	.clear_young	= all_young,
+};
+
+/* A hook that asks for many pages has the same name as one that asks for one. */
+static void suppressed_pages(struct kunit *test)
+{
+	struct mmu_notifier_young_pages *pages =
+		mn_test_alloc(test, sizeof(*pages));
+	struct mmu_notifier *mn = mn_test_alloc(test, sizeof(*mn));
+	struct mm_struct *mm = mn_test_mm(test);
+	char name[100];
+	int i;
+
+	mn->ops = &all_young_ops;
+	KUNIT_ASSERT_EQ(test, mmu_notifier_register(mn, mm), 0);
+	snprintf(name, sizeof(name), "%s:clear_young:*", __func__);
+	KUNIT_EXPECT_EQ(test, mmu_notifier_suppress(name), 0);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_TRUE(test,
+				  mmu_notifier_young_pages_init(pages, mm, mn_page(0),
+								mn_page(8)));
+		mmu_notifier_ask_young(pages, mn_page(3));
+		mmu_notifier_clear_young_pages(pages);
+		KUNIT_EXPECT_EQ(test, mmu_notifier_nr_young(pages), i);
+		KUNIT_EXPECT_EQ(test, mmu_notifier_suppress(""), 0);
+	}
+	mmu_notifier_unregister(mn, mm);
+	mn_expect_no_report(test);
+}
+
 static struct kunit_case mmu_notifier_debug_cases[] = {
 	KUNIT_CASE(good_ranges),
 	KUNIT_CASE(not_initialised),
@@ -646,6 +683,7 @@ static struct kunit_case mmu_notifier_debug_cases[] = {
 	KUNIT_CASE(exit_in_callback),
 	KUNIT_CASE(suppressed_range),
 	KUNIT_CASE(suppressed_in_between),
+	KUNIT_CASE(suppressed_pages),
 	{ }
 };
 

@@ -429,6 +429,33 @@ static void trace_duration(struct kunit *test)
 	mmu_interval_notifier_remove(&interval->interval);
 }
 
+/* How many were young, of those that were asked for */
+static void trace_young_pages(struct kunit *test)
+{
+	struct mm_struct *mm = traced_mm(test, BIT(YOUNG));
+	struct mn_sub *sub = mn_sub_new(test, mm, &mn_ages_ops);
+	struct mmu_notifier_young_pages *pages =
+		mn_test_alloc(test, sizeof(*pages));
+
+	sub->young = 1;
+	KUNIT_ASSERT_TRUE(test, mmu_notifier_young_pages_init(pages, mm, mn_page(0),
+							      mn_page(8)));
+	mmu_notifier_clear_young_pages(pages);
+	/* None was asked for. */
+	EXPECT_TRACED(test);
+
+	mmu_notifier_ask_young(pages, mn_page(1));
+	mmu_notifier_ask_young(pages, mn_page(2));
+	mmu_notifier_ask_young(pages, mn_page(7));
+	mmu_notifier_clear_young_pages(pages);
+	mmu_notifier_test_young_pages(pages);
+	EXPECT_TRACED(test,
+		      { YOUNG, NULL, mn_page(0), mn_page(8),
+			MMU_NOTIFIER_CLEAR_YOUNG, 3 },
+		      { YOUNG, NULL, mn_page(0), mn_page(8),
+			MMU_NOTIFIER_TEST_YOUNG, 3 });
+}
+
 static void trace_young(struct kunit *test)
 {
 	struct mm_struct *mm = traced_mm(test, BIT(YOUNG));
@@ -529,6 +556,7 @@ static struct kunit_case mmu_notifier_trace_cases[] = {
 	KUNIT_CASE(trace_passes),
 	KUNIT_CASE(trace_duration),
 	KUNIT_CASE(trace_young),
+	KUNIT_CASE(trace_young_pages),
 	KUNIT_CASE(trace_waits),
 	KUNIT_CASE(trace_waits_for_ranges),
 	KUNIT_CASE(trace_wait_to_remove),

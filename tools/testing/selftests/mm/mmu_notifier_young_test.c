@@ -254,6 +254,73 @@ TEST_YOUNG(lru_gen)
 	test_lru_gen(_metadata, self, &small_memory);
 }
 
+/* What one page table maps, in small pages */
+static char *map_table(struct __test_metadata *_metadata)
+{
+	char *p = map_aligned(HUGE);
+
+	ASSERT_NE(NULL, p);
+	/* Without huge pages there are none anyway. */
+	madvise(p, HUGE, MADV_NOHUGEPAGE);
+	return p;
+}
+
+/* Every page of a page table is found, and by one call where that is possible. */
+TEST_YOUNG(lru_gen_table)
+{
+	const size_t used = 32 * PAGE;	/* as many as even a TLB holds */
+	struct test_mn_stats now;
+	char *p;
+
+	if (access(LRU_GEN, W_OK) || !enter_cgroup())
+		SKIP(return, "no memory cgroups or multi-gen LRU");
+	write_text(LRU_GEN, "y");
+	p = map_table(_metadata);
+	fill(p, HUGE, BY_CPU);
+	use_only_by_device(_metadata, self, p + HUGE - used, used);
+	EXPECT_TRUE(lru_gen_age());
+	now = mn_stats(self);
+	EXPECT_EQ(self->before.young + used / PAGE, now.young);
+	EXPECT_LE(self->before.clear_young + HUGE / PAGE, now.clear_young);
+	if (self->class == TEST_MN_PAGE_TABLE) {
+		EXPECT_LT(self->before.young_pages, now.young_pages);
+		/* Other mappings of the process have page tables of their own. */
+		EXPECT_GT(now.clear_young - self->before.clear_young,
+			  (now.young_pages - self->before.young_pages) * 16);
+	}
+	/* What was cleared is old; and the rest was asked for, too. */
+	self->before = now;
+	EXPECT_TRUE(lru_gen_age());
+	EXPECT_EQ(self->before.young, mn_stats(self).young);
+	check(_metadata, self);
+	leave_cgroup();
+}
+
+/* What isn't to be aged keeps its young bits: a page of another cgroup. */
+TEST_YOUNG(lru_gen_foreign)
+{
+	uint64_t young;
+	char *p;
+
+	if (access(LRU_GEN, W_OK) || !can_mark_idle())
+		SKIP(return, "no multi-gen LRU or page idle tracking");
+	write_text(LRU_GEN, "y");
+	p = map_table(_metadata);
+	/* Every page but the first is charged to the cgroup. */
+	fill(p, PAGE, BY_CPU);
+	if (!enter_cgroup())
+		SKIP(return, "no memory cgroups");
+	fill(p + PAGE, SMALL - PAGE, BY_CPU);
+	use_only_by_device(_metadata, self, p, SMALL);
+	EXPECT_TRUE(lru_gen_age());
+	young = mn_stats(self).young;
+	EXPECT_EQ(self->before.young + SMALL / PAGE - 1, young);
+	ASSERT_LE(0, page_idle(p, true));
+	EXPECT_EQ(young + 1, mn_stats(self).young);
+	check(_metadata, self);
+	leave_cgroup();
+}
+
 TEST_YOUNG(lru_gen_huge)
 {
 	test_lru_gen(_metadata, self, &thp_memory);

@@ -114,6 +114,14 @@ void check_stuck(struct range r, void *base, const uint64_t *stuck);
 void snapshot_lines(struct range r, void *base);
 size_t first_changed(struct range r, void *base);
 
+/* lru_gen.c */
+bool lru_gen_begin(void);
+void lru_gen_end(void);
+bool new_generation(const char *name);
+const char *enter_cgroup(void);
+void leave_cgroup(void);
+void reclaim_cgroup(size_t bytes);
+
 /* pagemap.c */
 #define PAGEMAP_PRESENT		BIT_ULL(63)
 #define PAGEMAP_SWAPPED		BIT_ULL(62)

@@ -20,6 +20,7 @@ const char *path_storm(void);
 /* paths_reclaim.c */
 const char *path_pageout(void);
 const char *path_reclaim(void);
+const char *path_working_set(void);
 const char *path_free(void);
 
 /* paths_merging.c */

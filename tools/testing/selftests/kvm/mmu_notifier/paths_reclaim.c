@@ -76,6 +76,75 @@ const char *path_reclaim(void)
 	return swap_pages(reclaim);
 }
 
+#define GENERATIONS	4	/* as many as there are at a time */
+
+/*
+ * The guest uses one half of its memory, and the host none.  When the other half is
+ * some generations older, all that is reclaimed must come from there.
+ */
+static void use_half(const char *cgroup)
+{
+	struct range used = { 0, test.npages / 2 };
+	struct range rest = { used.n, test.npages - used.n };
+	size_t out;
+	int i;
+
+	test.doing = "use one half";
+	park_vcpus();
+	test.control->npages = used.n;
+	resume_vcpus(test.nvcpus);
+	for (i = 0; i < GENERATIONS; i++) {
+		wait_passes(2);
+		if (!new_generation(cgroup))
+			fail("no new generation");
+	}
+	wait_passes(2);
+
+	test.doing = "reclaim";
+	park_vcpus();
+	reclaim_cgroup(bytes_of(rest) / 2);
+	out = count_out(used);
+	if (out)
+		fail("%lu of %lu pages that the guest uses were reclaimed, and %lu of %lu others",
+		     out, used.n, count_out(rest), rest.n);
+	test.count += count_out(rest);
+
+	test.doing = "use all";
+	test.control->npages = test.npages;
+	resume_vcpus(test.nvcpus);
+	check_range(all_pages());
+}
+
+const char *path_working_set(void)
+{
+	const char *cgroup;
+	int i;
+
+	if (!have_swap())
+		return "there is no swap";
+	if (!lru_gen_begin())
+		return "there is no multi-gen LRU";
+	cgroup = enter_cgroup();
+	if (!cgroup) {
+		lru_gen_end();
+		return "there are no memory cgroups";
+	}
+
+	test.counted = "pages reclaimed that the guest doesn't use";
+	/* What was there before is charged elsewhere. */
+	reset_memory();
+	/* As in path_idle() */
+	test.control->flush_tlb = 1;
+	start_guest(true, false, false);
+	for (i = 0; i < test.iterations; i++)
+		use_half(cgroup);
+	leave_cgroup();
+	lru_gen_end();
+	if (!test.count)
+		fail("nothing was reclaimed");
+	return NULL;
+}
+
 /* The guest may see the old contents until they are reclaimed, then zeros. */
 const char *path_free(void)
 {

@@ -101,15 +101,22 @@ const char *path_idle(void)
 
 static struct {
 	int fd;			/* of the idle bits */
+	bool lru_gen;		/* is on */
 	bool end;
 	uint64_t found;		/* idle pages */
 } ageing;
 
-/* Making a page idle tests and clears its young bits, in KVM as well. */
+/*
+ * Making a page idle tests and clears its young bits, in KVM as well.  A generation of
+ * the multi-gen LRU does so for all pages of each page table.
+ */
 static void *ageing_thread(void *unused)
 {
-	while (!READ_ONCE(ageing.end))
+	while (!READ_ONCE(ageing.end)) {
 		ageing.found += count_idle(ageing.fd, true);
+		if (ageing.lru_gen)
+			new_generation("/");
+	}
 	return NULL;
 }
 
@@ -128,6 +135,7 @@ const char *path_age(void)
 		return "idle pages can't be tracked";
 
 	test.counted = "pages made idle";
+	ageing.lru_gen = lru_gen_begin();
 	ageing.end = false;
 	ageing.found = 0;
 	/* Otherwise accesses would not be seen any more. */
@@ -151,6 +159,8 @@ const char *path_age(void)
 	WRITE_ONCE(ageing.end, true);
 	pthread_join(thread, NULL);
 	close(ageing.fd);
+	if (ageing.lru_gen)
+		lru_gen_end();
 
 	test.count = ageing.found;
 	if (!test.count)
