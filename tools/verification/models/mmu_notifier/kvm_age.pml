@@ -29,6 +29,12 @@
  *
  * An inline that has mmu_lock reads the spte and then updates it, in two steps.
  *
+ * To age the pages of a page table KVM walks many sptes, in one RCU section and inside
+ * one lock of the host's page table.  Each of them is aged as the one here is, with a
+ * cmpxchg of its own, and all claims are about one spte.  What the walk has of the others
+ * is the pointer to the page table, and that may have been unlinked here, too, between
+ * the look for it and the spte; and longer sections keep it from being freed for longer.
+ *
  * TLBs are left out: ageing without a flush leaves them alone, and all others flush.  So
  * is what the sptes below one that was split do.
  *
