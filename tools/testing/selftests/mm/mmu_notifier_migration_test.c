@@ -382,6 +382,40 @@ TEST_PATH(numa_balancing_huge)
 	test_balancing(_metadata, self, &thp_memory);
 }
 
+/*
+ * Memory that NUMA balancing leaves alone, as it is where its process runs, is not
+ * invalidated.  That it was scanned shows in other memory, which is in another mapping.
+ */
+TEST_PATH(numa_balancing_local)
+{
+	char *p = map_aligned(HUGE), *q = map_aligned(HUGE), was[16] = "";
+	int node = far_node(), round;
+
+	if (self->class == TEST_MN_TLB || self->class == TEST_MN_SVA)
+		SKIP(return, "a TLB may drop any entry");
+	if (node < 0)
+		SKIP(return, NO_NODE);
+	if (access(BALANCING, W_OK))
+		SKIP(return, "no NUMA balancing");
+	ASSERT_NE(NULL, p);
+	ASSERT_NE(NULL, q);
+	/* So that the two are not merged. */
+	ASSERT_EQ(0, madvise(q, HUGE, MADV_DONTDUMP));
+	read_file(BALANCING, was, sizeof(was));
+	fill(p, SMALL, BY_CPU);
+	ASSERT_TRUE(pages_on(p, SMALL, this_node(), true));
+	mirror(_metadata, self, p, SMALL);
+	for (round = 0; round < 2; round++) {
+		/* This also gives back the access that the last round has taken. */
+		fill(q, SMALL, BY_CPU);
+		ASSERT_TRUE(pages_on(q, SMALL, node, true));
+		ASSERT_TRUE(scan_for_balancing(SMALL / PAGE));
+	}
+	EXPECT_EQ(self->before.entries, mn_stats(self).entries);
+	usable(_metadata, self, p, SMALL);
+	write_text(BALANCING, was);
+}
+
 /* --- migration to devices ------------------------------------------------- */
 
 /* Maps SMALL for a device.  Without one it skips the test and returns NULL. */
