@@ -24,7 +24,7 @@ src=$top/harness/bench
 out=$build/bench
 root=$out/root
 kernels='bench-pristine bench-series bench-off'
-parts='paths register reclaim ageing faults exit'
+parts='paths register reclaim ageing numa faults exit'
 # How many CPUs may be there, where it matters; 255 is the most that the emulated
 # machine can have.
 possible='8 64 255'

@@ -130,6 +130,7 @@ void part_register(void);
 void part_memory(void);
 void part_reclaim(void);
 void part_ageing(void);
+void part_numa(void);
 void part_faults(void);
 void part_exit(void);
 

@@ -26,6 +26,7 @@ static const struct part {
 	{ "memory", part_memory, false, true },
 	{ "reclaim", part_reclaim, true, true },
 	{ "ageing", part_ageing, true, true },
+	{ "numa", part_numa, true, true },
 	{ "faults", part_faults, true, true },
 	{ "exit", part_exit, true, false },
 };
