@@ -481,13 +481,16 @@ static void unlink_notifier(struct mmu_notifier_subscriptions *subs,
 }
 
 /*
- * A TLB that shares the CPU's page tables is flushed where they change.  And only a
- * start leaves something to be finished.
+ * A TLB that shares the CPU's page tables is flushed where they change.  Who is asked for
+ * many pages is asked for one, too.  And only a start leaves something to be finished.
  */
 static bool make_sense(const struct mmu_notifier_ops *ops)
 {
 	if (ops->arch_invalidate_secondary_tlbs &&
 	    (ops->invalidate_range_start || ops->invalidate_range_end))
+		return false;
+	if (ops->young_pages &&
+	    !(ops->clear_flush_young && ops->clear_young && ops->test_young))
 		return false;
 	return ops->invalidate_range_start ||
 	       !ops->invalidate_range_start_finish;

@@ -427,6 +427,9 @@ static void call_page_by_page(struct mmu_notifier *sub,
 static void call_young_pages(struct mmu_notifier *sub,
 			     struct mmu_notifier_young_pages *pages)
 {
+	/* Nothing is left to be found out. */
+	if (!pages->clear && bitmap_equal(pages->asked, pages->young, pages->nr))
+		return;
 	if (!sub->ops->young_pages)
 		call_page_by_page(sub, pages);
 	else if (!mmu_notifier_should_call(sub, sub->ops->young_pages))

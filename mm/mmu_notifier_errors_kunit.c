@@ -524,6 +524,17 @@ static const struct mmu_notifier_ops end_and_tlbs = {
 	.free_notifier			= try_free,
 };
 
+static void try_young(struct mmu_notifier *sub,
+		      struct mmu_notifier_young_pages *pages)
+{
+}
+
+static const struct mmu_notifier_ops many_pages_alone = {
+	.young_pages			= try_young,
+	.alloc_notifier			= try_alloc,
+	.free_notifier			= try_free,
+};
+
 static const struct mmu_notifier_ops finish_alone = {
 	.invalidate_range_start_finish	= try_end,
 	.alloc_notifier			= try_alloc,
@@ -537,7 +548,7 @@ static const struct mmu_notifier_ops finish_alone = {
 static void bad_ops_refused(struct kunit *test)
 {
 	static const struct mmu_notifier_ops * const bad[] = {
-		&start_and_tlbs, &end_and_tlbs, &finish_alone,
+		&start_and_tlbs, &end_and_tlbs, &many_pages_alone, &finish_alone,
 	};
 	struct mm_struct *mm = mm_with_vma(test);
 	struct attempt *try = attempt_alloc(test, mm);

@@ -228,9 +228,11 @@ void mmu_notifier_collect(const struct mmu_notifier_figures *figures)
 		/*
 		 * Most CPUs count for others: leave their locks alone.  If the mm has
 		 * gone this misses none: a CPU wrote it while the mm was in use, so
-		 * before the last reference was dropped that led here.
+		 * before the last reference was dropped that led here.  Pairs with
+		 * smp_store_release() in mmu_notifier_hand_over() and counts_for():
+		 * a CPU that counts for others has done with @figures.
 		 */
-		if (READ_ONCE(records->counting.figures) != figures)
+		if (smp_load_acquire(&records->counting.figures) != figures)
 			continue;
 		raw_spin_lock_irqsave(&records->lock, flags);
 		if (records->counting.figures == figures)

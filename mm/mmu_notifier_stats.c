@@ -103,8 +103,11 @@ void mmu_notifier_hand_over(struct mmu_notifier_counting *counting)
 	add_counts(figures->counts, &counting->counts);
 	raw_spin_unlock(&figures->lock);
 	memset(&counting->counts, 0, sizeof(counting->counts));
-	/* Read without the lock by mmu_notifier_collect(). */
-	WRITE_ONCE(counting->figures, NULL);
+	/*
+	 * Pairs with smp_load_acquire() in mmu_notifier_collect(): whoever sees that
+	 * the CPU counts for others may free @figures.
+	 */
+	smp_store_release(&counting->figures, NULL);
 }
 
 /* Where a CPU counts for an mm, which is in use; so its figures are, too. */
@@ -115,7 +118,8 @@ counts_for(struct mmu_notifier_counting *counting,
 	if (unlikely(counting->figures != figures)) {
 		if (counting->figures)
 			mmu_notifier_hand_over(counting);
-		WRITE_ONCE(counting->figures, figures);
+		/* As there: NULL may never be seen in between. */
+		smp_store_release(&counting->figures, figures);
 	}
 	return &counting->counts;
 }

@@ -58,14 +58,16 @@
 ({									\
 	struct mmu_notifier_young_pages *__pages = (pages);		\
 									\
-	if (__mmu_notifier_hook_on("clear_young", __pages->mm))		\
+	if (__pages->nr &&						\
+	    __mmu_notifier_hook_on("clear_young", __pages->mm))		\
 		mmu_notifier_clear_young_pages(__pages);		\
 })
 #define mmu_notifier_test_young_pages(pages)				\
 ({									\
 	struct mmu_notifier_young_pages *__pages = (pages);		\
 									\
-	if (__mmu_notifier_hook_on("test_young", __pages->mm))		\
+	if (__pages->nr &&						\
+	    __mmu_notifier_hook_on("test_young", __pages->mm))		\
 		mmu_notifier_test_young_pages(__pages);			\
 })
 #define mmu_notifier_release(mm)					\

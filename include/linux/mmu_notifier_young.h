@@ -6,10 +6,11 @@
  * page.  First it finds out which pages it would ask for, then it asks, and then it
  * goes through the page table as it would without secondary MMUs:
  *
- *	if (mmu_notifier_young_pages_init(&pages, mm, start, end))
+ *	if (mmu_notifier_young_pages_init(&pages, mm, start, end)) {
  *		for (each page that is to be aged)
  *			mmu_notifier_ask_young(&pages, addr);
  *		mmu_notifier_clear_young_pages(&pages);
+ *	}
  *	for (each page)
  *		if (ptep_test_and_clear_young(...) ||
  *		    mmu_notifier_was_young(&pages, addr))
