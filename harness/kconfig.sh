@@ -48,11 +48,17 @@ configure() {
 	return 1
 }
 
+# own_symbols: the configuration symbols that the series defines
+own_symbols() {
+	project_files | grep -E '(^|/)Kconfig[^/]*$' | (cd "$top" && xargs cat) |
+		sed -n 's/^+\?config \([A-Z0-9_]*\)$/CONFIG_\1/p'
+}
+
 # same_config OUT OUT: the two configurations differ in nothing but our own options
 same_config() {
 	local differ
 	differ=$(diff <(grep CONFIG_ "$1/.config") \
 		<(grep CONFIG_ "$2/.config") |
-		grep '^[<>]' | grep -vE 'CONFIG_((DEBUG|TEST)_)?MMU_NOTIFIER(_[A-Z_]+)?\b' | head -n 3) || true
+		grep '^[<>]' | grep -vwFf <(own_symbols) | head -n 3) || true
 	[ -z "$differ" ] || die "the configurations differ: $differ"
 }
