@@ -98,7 +98,7 @@ struct kvm_gfn_range {
  * have kvm->srcu, and the lock of the host's page table: no page that is mapped at a
  * host address of the range is unmapped there before they return.
  *
- * With CONFIG_HAVE_KVM_AGE_GFNS they look at range->arg.age.
+ * With __KVM_HAVE_ARCH_AGE_GFNS they look at range->arg.age.
  */
 bool kvm_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range);
 bool kvm_age_gfn(struct kvm *kvm, struct kvm_gfn_range *range);

@@ -578,6 +578,7 @@ static int kvm_mmu_notifier_test_young(struct mmu_notifier *mn,
 	return kvm_age_hva_range(mn_to_kvm(mn), &walk);
 }
 
+#ifdef __KVM_HAVE_ARCH_AGE_GFNS
 static __always_inline void
 kvm_age_pages(struct kvm *kvm, struct mmu_notifier_young_pages *pages,
 	      bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range))
@@ -607,6 +608,9 @@ static void kvm_mmu_notifier_young_pages(struct mmu_notifier *mn,
 		kvm_age_pages(kvm, pages, kvm_test_age_gfn);
 	}
 }
+#else
+#define kvm_mmu_notifier_young_pages	NULL
+#endif
 
 static void kvm_mmu_notifier_release(struct mmu_notifier *mn,
 				     struct mm_struct *mm)
@@ -634,8 +638,7 @@ static const struct mmu_notifier_ops kvm_mmu_notifier_ops = {
 	.clear_flush_young	= kvm_mmu_notifier_clear_flush_young,
 	.clear_young		= kvm_mmu_notifier_clear_young,
 	.test_young		= kvm_mmu_notifier_test_young,
-	.young_pages		= PTR_IF(IS_ENABLED(CONFIG_HAVE_KVM_AGE_GFNS),
-					 kvm_mmu_notifier_young_pages),
+	.young_pages		= kvm_mmu_notifier_young_pages,
 	.release		= kvm_mmu_notifier_release,
 	.only_spanned		= true,
 };
