@@ -118,7 +118,11 @@ size_t first_changed(struct range r, void *base);
 bool lru_gen_begin(void);
 void lru_gen_end(void);
 bool new_generation(const char *name);
-const char *enter_cgroup(void);
+size_t count_found(const char *name, size_t *all);
+
+#define NR_CGROUPS	2
+
+const char *enter_cgroup(unsigned int cgroup);
 void leave_cgroup(void);
 void reclaim_cgroup(size_t bytes);
 

@@ -124,7 +124,7 @@ const char *path_working_set(void)
 		return "there is no swap";
 	if (!lru_gen_begin())
 		return "there is no multi-gen LRU";
-	cgroup = enter_cgroup();
+	cgroup = enter_cgroup(0);
 	if (!cgroup) {
 		lru_gen_end();
 		return "there are no memory cgroups";
