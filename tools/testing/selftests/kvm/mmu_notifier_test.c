@@ -42,6 +42,7 @@ static const struct path paths[] = {
 	{ "soft-dirty",		path_soft_dirty,	ANON | SHMEM },
 	{ "idle",		path_idle,		ANON | SHMEM },
 	{ "age",		path_age,		ANON | SHMEM },
+	{ "young",		path_young,		ANON },
 	{ "storm",		path_storm,		ALL },
 	{ "sequence",		path_sequence,		ANON },
 	{ "private",		path_private,		ANON },

@@ -84,18 +84,20 @@ static void guest_sweep(struct control *c, uint32_t id)
 {
 	uint32_t n = READ_ONCE(c->npages);
 	/* vCPUs start at different pages. */
-	uint32_t page = id * n / MAX_VCPUS;
+	uint32_t place = id * n / MAX_VCPUS;
+	uint64_t page;
 	uint32_t i;
 
 	if (READ_ONCE(c->flush_tlb))
 		__asm__ __volatile__("mov %0, %%cr3" : : "r" (get_cr3()) : "memory");
 
 	for (i = 0; i < n && READ_ONCE(c->run); i++) {
+		page = READ_ONCE(c->page[place].visit);
 		guest_read(c, page);
 		if (READ_ONCE(c->writes))
 			guest_write(c, id, page);
-		if (++page == n)
-			page = 0;
+		if (++place == n)
+			place = 0;
 	}
 	if (i == n)
 		WRITE_ONCE(c->pass[id], c->pass[id] + 1);

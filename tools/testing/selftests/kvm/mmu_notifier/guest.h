@@ -32,7 +32,7 @@ enum {
 
 /* What the vCPUs do */
 enum {
-	GUEST_SWEEP,		/* all pages, again and again */
+	GUEST_SWEEP,		/* the pages to visit, again and again */
 	GUEST_STEP,		/* one page each time the host says so */
 	GUEST_PRIVATE,		/* a page of guest_memfd that the host punches out */
 };
@@ -40,6 +40,8 @@ enum {
 struct page_state {
 	uint64_t low;
 	uint64_t high;
+	/* Not of this page: the one that a sweep visits at its place */
+	uint64_t visit;
 };
 
 /* Shared by the guest, the host and the host's children */
@@ -50,7 +52,7 @@ struct control {
 	uint32_t zero_ok;	/* odd generations may be seen */
 	uint32_t same;		/* all pages have equal contents */
 	uint32_t flush_tlb;	/* in each pass */
-	uint32_t npages;	/* that the vCPUs use */
+	uint32_t npages;	/* that a sweep visits */
 	uint32_t total;		/* that exist */
 	uint64_t go;
 	uint64_t ack;

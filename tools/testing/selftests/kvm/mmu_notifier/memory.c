@@ -78,9 +78,12 @@ static void map_again(size_t size)
 void reset_memory(void)
 {
 	struct control *c = test.control;
+	size_t i;
 
 	map_again(test.npages * PAGE_SIZE);
 	memset(c->page, 0, test.npages * sizeof(c->page[0]));
+	for (i = 0; i < test.npages; i++)
+		c->page[i].visit = i;
 	memset(c->pass, 0, sizeof(c->pass));
 	forget_lines();
 	c->mode = GUEST_SWEEP;

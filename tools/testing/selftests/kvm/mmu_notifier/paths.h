@@ -46,6 +46,9 @@ const char *path_soft_dirty(void);
 const char *path_idle(void);
 const char *path_age(void);
 
+/* paths_young.c */
+const char *path_young(void);
+
 /* race_sequence.c */
 const char *path_sequence(void);
 
