@@ -201,33 +201,60 @@ TEST_YOUNG(reclaim_lru_gen_neighbour)
 	leave_cgroup();
 }
 
-/* Makes the multi-gen LRU walk the page tables of this process. */
-static bool lru_gen_age(void)
-{
-	int id = 0, found = 0, gen = 0, node = -1, n;
-	char line[256], command[64];
-	FILE *f = fopen("/sys/kernel/debug/lru_gen", "r");
+#define GENERATIONS	"/sys/kernel/debug/lru_gen"
 
+/* What belongs to the cgroup on this node, backed by swap */
+struct generations {
+	int memcg;
+	unsigned long newest;	/* number of the newest one */
+	size_t pages;		/* in the newest one */
+	size_t found;		/* in the one before it: what the last walk has found */
+	size_t all;
+};
+
+static bool read_generations(struct generations *g)
+{
+	unsigned long number;
+	bool ours = false;
+	int node = -1, n;
+	size_t pages;
+	char line[256];
+	FILE *f = fopen(GENERATIONS, "r");
+
+	*g = (struct generations){};
 	if (!f)
 		return false;
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "memcg %d", &n) == 1) {
-			id = strstr(line, "mmu_notifier_test") ? n : 0;
-			if (id)
-				found = id;
+			ours = strstr(line, "mmu_notifier_test");
+			/* Those that were removed come before. */
+			if (ours)
+				*g = (struct generations){ .memcg = n };
 		} else if (sscanf(line, " node %d", &n) == 1) {
 			node = n;
-		} else if (id && node == this_node() &&
-			   strtoul(line, NULL, 10)) {
-			gen = strtoul(line, NULL, 10);
+		} else if (ours && node == this_node() &&
+			   sscanf(line, "%lu %*u %zu", &number, &pages) == 2) {
+			g->newest = number;
+			g->found = g->pages;
+			g->pages = pages;
+			g->all += pages;
 		}
 	}
 	fclose(f);
-	if (!found)
+	return g->memcg;
+}
+
+/* Makes the multi-gen LRU walk the page tables of this process. */
+static bool lru_gen_age(void)
+{
+	struct generations g;
+	char command[64];
+
+	if (!read_generations(&g))
 		return false;
-	snprintf(command, sizeof(command), "+%d %d %d 1 1", found, this_node(),
-		 gen);
-	return !write_text("/sys/kernel/debug/lru_gen", command);
+	snprintf(command, sizeof(command), "+%d %d %lu 1 1", g.memcg, this_node(),
+		 g.newest);
+	return !write_text(GENERATIONS, command);
 }
 
 static void test_lru_gen(struct __test_metadata *_metadata, struct mn *self,
@@ -292,6 +319,94 @@ TEST_YOUNG(lru_gen_table)
 	self->before = now;
 	EXPECT_TRUE(lru_gen_age());
 	EXPECT_EQ(self->before.young, mn_stats(self).young);
+	check(_metadata, self);
+	leave_cgroup();
+}
+
+/* Pages of a page table, of which some are charged to the cgroup */
+#define TABLE_FIRST	(SMALL / PAGE)		/* the mapping begins in the middle */
+#define TABLE_PAGES	(HUGE / PAGE)
+
+struct table {
+	char *p;
+	bool ours[TABLE_PAGES];
+	size_t nr;		/* how many are */
+};
+
+static void fill_table(const struct table *table, bool ours)
+{
+	size_t i;
+
+	for (i = TABLE_FIRST; i < TABLE_PAGES; i++)
+		if (table->ours[i] == ours)
+			fill(table->p + i * PAGE, PAGE, BY_CPU);
+}
+
+static bool map_owned_table(struct __test_metadata *_metadata, struct table *table)
+{
+	size_t i;
+
+	table->p = map_table(_metadata);
+	munmap(table->p, TABLE_FIRST * PAGE);
+	for (i = TABLE_FIRST; i < TABLE_PAGES; i++) {
+		table->ours[i] = rand() & 1;
+		table->nr += table->ours[i];
+	}
+	fill_table(table, false);
+	if (!enter_cgroup())
+		return false;
+	fill_table(table, true);
+	return true;
+}
+
+/*
+ * The device uses so many pages of the cgroup, and so many others, here and there in
+ * the page table.  Then a walk finds young those of the cgroup.  It may also find some
+ * that the program has just got.
+ */
+static void check_found(struct __test_metadata *_metadata, struct mn *self,
+			const struct table *table, size_t ours, size_t others)
+{
+	size_t left[] = { others, ours }, i, page;
+	struct generations now;
+
+	for (i = 0; i < TABLE_PAGES; i++) {
+		page = i * 37 % TABLE_PAGES;
+		if (page < TABLE_FIRST || !left[table->ours[page]])
+			continue;
+		left[table->ours[page]]--;
+		ASSERT_EQ(0, mn_touch(self, table->p + page * PAGE));
+	}
+	EXPECT_TRUE(lru_gen_age());
+	EXPECT_TRUE(read_generations(&now));
+	/* Nearly all of its pages were there before. */
+	EXPECT_LE(table->nr, now.all);
+	EXPECT_GE(table->nr + 8, now.all);
+	EXPECT_LE(ours, now.found);
+	EXPECT_GE(ours + now.all - table->nr, now.found);
+}
+
+/* Pages that only the device has used get younger, and no others do. */
+TEST_YOUNG(lru_gen_found)
+{
+	const size_t used = 16;		/* three times that, even a TLB holds */
+	struct table table = {};
+
+	if (access(LRU_GEN, W_OK) || access(GENERATIONS, W_OK))
+		SKIP(return, "no multi-gen LRU, or no debugfs");
+	/* What is locked isn't walked, nor charged to the cgroup if it is there now. */
+	ASSERT_EQ(0, mlockall(MCL_CURRENT));
+	write_text(LRU_GEN, "y");
+	if (!map_owned_table(_metadata, &table))
+		SKIP(return, "no memory cgroups");
+	drain_batches();
+	write_text("/proc/self/clear_refs", "1");
+	/* As a new page is in the newest generation, begin another one. */
+	EXPECT_TRUE(lru_gen_age());
+	check_found(_metadata, self, &table, used, 0);
+	check_found(_metadata, self, &table, 0, used);
+	check_found(_metadata, self, &table, used / 2, used / 2);
+	check_found(_metadata, self, &table, 0, 0);
 	check(_metadata, self);
 	leave_cgroup();
 }
