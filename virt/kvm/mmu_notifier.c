@@ -593,7 +593,11 @@ kvm_age_pages(struct kvm *kvm, struct mmu_notifier_young_pages *pages,
 	kvm_age_hva_range(kvm, &walk);
 }
 
-/* One walk for all pages.  Like clear_young(), it doesn't flush. */
+/*
+ * One walk for all pages.  Like clear_young(), it doesn't flush.  The events stand for
+ * all of them: kvm_age_hva has the range, with pages that are not asked for, too, and
+ * kvm_test_age_hva only the address of the first.
+ */
 static void kvm_mmu_notifier_young_pages(struct mmu_notifier *mn,
 					 struct mmu_notifier_young_pages *pages)
 {
