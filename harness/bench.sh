@@ -63,13 +63,13 @@ build_all() {
 	"$top/harness/initramfs.sh" -o bench "$root" >&2
 }
 
-# boot KERNEL NAME PARTS OPTION...: measure; the rows go to the end of the
-# kernel's file
+# boot KERNEL NAME PARTS OPTION...: measure, on a machine that OPTION... makes; the rows
+# go to the end of the kernel's file
 boot() {
 	local kernel=$1 name=$1-$2 parts=$3 quick=0 log
 	[ "$mode" = full ] || quick=1
 	log=$logs/$name.log
-	"$top/harness/boot.sh" -q -t -k "$kernel" -i bench -l "$name" -m 1024 \
+	"$top/harness/boot.sh" -q -k "$kernel" -i bench -l "$name" -m 1024 \
 		"${@:4}" bench "args=\"$parts\"" "module=$kernel" quick=$quick \
 		quiet norandmaps brd.rd_size=65536 brd.rd_nr=2 >&2 || exit 1
 	sed -n 's/^ROW //p' "$log" >>"$out/$kernel.rows"
@@ -79,7 +79,7 @@ boot() {
 measure() {
 	local kernel=$1 cpus
 	: >"$out/$kernel.rows"
-	boot "$kernel" main "$parts"
+	boot "$kernel" main "$parts" -t
 	[ "$kernel" != bench-off ] || return 0
 	for cpus in $possible; do
 		boot "$kernel" "cpus$cpus" memory -x "$cpus"

@@ -104,7 +104,7 @@ tsc_khz() {
 # into the kernel's code and removed.
 start_qemu() {
 	local args=(-accel "tcg,thread=$thread" -cpu "max,+svm,+npt"
-		-smp "$cpus${possible:+,maxcpus=$possible}"
+		-smp "${possible:-$cpus}"
 		-m "$memory" -display none -vga none -qmp stdio -nic none -no-reboot
 		-serial "file:$log" -kernel "$bzimage"
 		-initrd "$build/$initramfs.cpio.gz")
@@ -113,6 +113,9 @@ start_qemu() {
 	local params=(console=ttyS0 panic=-1 tsc=reliable no_timer_check
 		"tsc_early_khz=$(tsc_khz)" "${deadly[@]}" "run=$run" "$@")
 
+	# Those that are only possible are there, and stay off: the kernel ignores
+	# what could be plugged in, unless it has found a hypervisor.
+	[ -z "$possible" ] || params+=("maxcpus=$cpus")
 	if [ -n "$counted" ]; then
 		# Nothing of this machine's must show: neither its clock nor chance.
 		args+=(-icount "shift=0,sleep=off" -seed 1

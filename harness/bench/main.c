@@ -19,16 +19,16 @@ bool quick, have_kvm, have_subscribers;
 static const struct part {
 	const char *name;
 	void (*run)(void);
-	bool needs_kvm, needs_subscribers;
+	bool needs_kvm, needs_subscribers, needs_counter;
 } parts[] = {
-	{ "paths", part_paths, false, false },
-	{ "register", part_register, true, true },
-	{ "memory", part_memory, false, true },
-	{ "reclaim", part_reclaim, true, true },
-	{ "ageing", part_ageing, true, true },
-	{ "numa", part_numa, true, true },
-	{ "faults", part_faults, true, true },
-	{ "exit", part_exit, true, false },
+	{ "paths", part_paths, false, false, true },
+	{ "register", part_register, true, true, true },
+	{ "memory", part_memory, false, true, false },
+	{ "reclaim", part_reclaim, true, true, true },
+	{ "ageing", part_ageing, true, true, true },
+	{ "numa", part_numa, true, true, true },
+	{ "faults", part_faults, true, true, true },
+	{ "exit", part_exit, true, false, true },
 };
 
 static const struct part *find(const char *name)
@@ -41,6 +41,18 @@ static const struct part *find(const char *name)
 	errx(2, "there is no part '%s'", name);
 }
 
+static void run(const struct part *part)
+{
+	static bool calibrated;
+
+	if (part->needs_counter && !calibrated) {
+		calibrate();
+		calibrated = true;
+	}
+	printf("=== %s\n", part->name);
+	in_child(part->run);
+}
+
 int main(int argc, char **argv)
 {
 	const char *env = getenv("quick");
@@ -51,14 +63,12 @@ int main(int argc, char **argv)
 	quick = env && *env == '1';
 	have_kvm = !access("/dev/kvm", R_OK | W_OK);
 	have_subscribers = !access("/dev/mn_bench", R_OK | W_OK);
-	calibrate();
 	for (i = 1; i < argc; i++) {
 		part = find(argv[i]);
 		if ((part->needs_kvm && !have_kvm) ||
 		    (part->needs_subscribers && !have_subscribers))
 			continue;
-		printf("=== %s\n", part->name);
-		in_child(part->run);
+		run(part);
 	}
 	printf("=== end\n");
 	return 0;
