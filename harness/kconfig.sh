@@ -48,7 +48,8 @@ configure() {
 	return 1
 }
 
-# own_symbols: the configuration symbols that the series defines
+# own_symbols: the configuration symbols that the series defines ($top is lib.sh's)
+# shellcheck disable=SC2154
 own_symbols() {
 	project_files | grep -E '(^|/)Kconfig[^/]*$' | (cd "$top" && xargs cat) |
 		sed -n 's/^+\?config \([A-Z0-9_]*\)$/CONFIG_\1/p'
