@@ -222,7 +222,7 @@ static void check_found(unsigned int which)
 			return;
 		}
 	}
-	fail("the guest used %lu and %lu pages of %lu and %lu, walks found %lu and %lu young, besides %ld and %ld of the program",
+	fail("used %lu and %lu of %lu and %lu pages, found %lu and %lu young, %ld and %ld strays",
 	     young.used[0], young.used[1], young.charged[0], young.charged[1],
 	     young.found[0], young.found[1], (long)young.strays[0],
 	     (long)young.strays[1]);
