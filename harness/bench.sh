@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # bench.sh [quick]: what do MMU notifiers cost on the pristine kernel, and on ours?
 # Builds three kernels of one configuration: pristine, ours, and ours without MMU
-# notifiers.  Each is booted in an emulated host that counts instructions, with the
-# same programs.  "quick" measures only the most important rows, with fewer repeats.
+# notifiers.  Each is booted in an emulated host that counts instructions (or bytes, for
+# different numbers of possible processors), with the same programs.  "quick" measures only the most important rows, with fewer repeats.
 #
 # Prints a table, with a row for each thing measured, and leaves in $build/bench
 #

@@ -55,11 +55,14 @@ own_symbols() {
 		sed -n 's/^+\?config \([A-Z0-9_]*\)$/CONFIG_\1/p'
 }
 
-# same_config OUT OUT: the two configurations differ in nothing but our own options
+# same_config OUT OUT: the second configuration differs from the first in nothing but
+# what it has of our own options
 same_config() {
 	local differ
-	differ=$(diff <(grep CONFIG_ "$1/.config") \
-		<(grep CONFIG_ "$2/.config") |
-		grep '^[<>]' | grep -vwFf <(own_symbols) | head -n 3) || true
+	differ=$(diff <(grep CONFIG_ "$1/.config" | sort) \
+		<(grep CONFIG_ "$2/.config" | sort) |
+		grep '^[<>]' |
+		grep -vwFf <(own_symbols | sed 's/.*/> &\n> # &/') |
+		head -n 3) || true
 	[ -z "$differ" ] || die "the configurations differ: $differ"
 }
