@@ -2,7 +2,8 @@
 /*
  * What it takes to age the memory of a guest, which has accessed all of it, for
  * a page table entry of the host: instructions, calls of KVM, and acquisitions of
- * its mmu_lock.
+ * its mmu_lock.  On a kernel without KVM there are only the instructions, for memory
+ * that the process itself has accessed.
  *
  * The process is in a cgroup of its own, so that nobody else's pages are aged.
  */
@@ -24,9 +25,12 @@
 
 static struct vm vm;
 
-static void age_by_guest(void)
+static void access_all(void)
 {
-	vm_touch(&vm, GUEST_MEMORY, SIZE, PAGE);
+	if (have_kvm)
+		vm_touch(&vm, GUEST_MEMORY, SIZE, PAGE);
+	else
+		touch(ARENA, SIZE);
 }
 
 /* --- the multi-gen LRU --------------------------------------------------- */
@@ -57,7 +61,7 @@ static void prepare_mglru(void)
 	if (!found || !newest)
 		errx(1, LRU_GEN ": no generation of the cgroup");
 	snprintf(aging, sizeof(aging), "+ %lu 0 %lu 1 1", id, newest);
-	age_by_guest();
+	access_all();
 }
 
 static void run_mglru(void)
@@ -69,7 +73,7 @@ static void run_mglru(void)
 
 static void prepare_classic(void)
 {
-	age_by_guest();
+	access_all();
 	touch(ARENA, SIZE);
 }
 
@@ -112,7 +116,7 @@ static void prepare_idle(void)
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	unsigned long i;
 
-	age_by_guest();
+	access_all();
 	if (fd < 0 || pread(fd, entries, sizeof(entries),
 			    (uintptr_t)ARENA / PAGE * 8) != sizeof(entries))
 		err(1, "/proc/self/pagemap");
@@ -145,20 +149,20 @@ static void run_idle(void)
 
 static void begin_damon(void)
 {
-	age_by_guest();
+	access_all();
 	damon_begin(ARENA, SIZE);
 }
 
 /*
- * See that it has aged: nearly all pages must be found accessed, and only the guest
- * has accessed them, as the pass before cleared the accessed bits of the CPU.  Pages
- * that are about to change lists are passed over.
+ * See that it has aged: nearly all pages must be found accessed, and if there is a guest
+ * only that has accessed them, as the pass before cleared the accessed bits of the CPU.
+ * Pages that are about to change lists are passed over.
  */
 static void end_damon(void)
 {
 	unsigned long accessed;
 
-	age_by_guest();
+	access_all();
 	trace_filter("damon/damon_aggregated", "nr_accesses > 0");
 	trace_event("damon/damon_aggregated", true);
 	trace_begin();
@@ -192,7 +196,7 @@ static const struct method {
 	},
 	{
 		.name = "damon",
-		.prepare = age_by_guest,
+		.prepare = access_all,
 		.run = damon_pass,
 		.count = damon_counter,
 		.begin = begin_damon,
@@ -202,25 +206,8 @@ static const struct method {
 
 static const struct method *by;
 
-static void measure_method(void)
+static void count_kvm(void)
 {
-	struct job job = {
-		.prepare = by->prepare,
-		.run = by->run,
-		.count = by->count,
-		.ops = PAGES,
-		.repeats = 5,
-	};
-
-	write_file(CGROUP "/cgroup.procs", "%d", getpid());
-	map_at(ARENA, SIZE);
-	vm_create(&vm);
-	vm_add_slot(&vm, ARENA, SIZE, GUEST_MEMORY);
-	vm_add_vcpu(&vm);
-	if (by->begin)
-		by->begin();
-	measure(&job, "instr/page", "ageing.%s", by->name);
-
 	by->prepare();
 	trace_event("kvm/kvm_age_hva", true);
 	trace_event("kvm/kvm_test_age_hva", true);
@@ -234,6 +221,30 @@ static void measure_method(void)
 
 	by->prepare();
 	vm_count_locks(&vm, by->run, PAGES, "ageing", by->name);
+}
+
+static void measure_method(void)
+{
+	struct job job = {
+		.prepare = by->prepare,
+		.run = by->run,
+		.count = by->count,
+		.ops = PAGES,
+		.repeats = 5,
+	};
+
+	write_file(CGROUP "/cgroup.procs", "%d", getpid());
+	map_at(ARENA, SIZE);
+	if (have_kvm) {
+		vm_create(&vm);
+		vm_add_slot(&vm, ARENA, SIZE, GUEST_MEMORY);
+		vm_add_vcpu(&vm);
+	}
+	if (by->begin)
+		by->begin();
+	measure(&job, "instr/page", "ageing.%s", by->name);
+	if (have_kvm)
+		count_kvm();
 	if (by->end)
 		by->end();
 }

@@ -25,7 +25,7 @@ static const struct part {
 	{ "register", part_register, true, true, true },
 	{ "memory", part_memory, false, true, false },
 	{ "reclaim", part_reclaim, true, true, true },
-	{ "ageing", part_ageing, true, true, true },
+	{ "ageing", part_ageing, false, false, true },
 	{ "numa", part_numa, true, true, true },
 	{ "faults", part_faults, true, true, true },
 	{ "exit", part_exit, true, false, true },
