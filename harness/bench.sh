@@ -96,9 +96,10 @@ tabulate() {
 
 plot() {
 	local format
+	awk -f "$src/summary.awk" "$out/results.csv" >"$out/summary.tsv"
 	for format in svg png; do
-		gnuplot -e "format='$format'; csv='$out/results.csv'; out='$out'" \
-			"$src/plot.gp"
+		gnuplot -e "format='$format'; csv='$out/results.csv'; out='$out'
+			summary='$out/summary.tsv'" "$src/plot.gp"
 	done
 }
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # The plots of results.csv (variables csv, out and format): what subscribers add to
 # each path, what registration costs, by the number of mappings, and what
-# subscriptions take, by the number of CPUs.
+# subscriptions take, by the number of CPUs; and a summary, of what summary.awk has
+# printed (variable summary).
 set datafile separator ','
-if (format eq 'svg') set terminal svg size 1200,900 noenhanced background 'white'
-if (format eq 'png') set terminal png size 1200,900 noenhanced
+terminal(width, height) = sprintf("set terminal %s size %d,%d noenhanced %s", \
+	format, width, height, format eq 'svg' ? "background 'white'" : '')
+eval terminal(1200, 900)
 set style data histograms
 set style histogram clustered gap 1
 set style fill solid 0.8 noborder
@@ -54,3 +56,22 @@ do for [name in 'list interval after-list after-interval'] {
 	     rows('memory.'.name) using 3 title 'ours'
 }
 unset multiplot
+
+reset
+eval terminal(800, 420)
+set datafile separator tab
+set style fill solid 0.8 noborder
+set output file('summary')
+set title 'Ours, as a part of pristine'
+set yrange [*:*] reverse
+set xrange [0:1.6]
+set xtics 0.25
+set ytics scale 0
+set grid xtics
+set arrow from 1, graph 0 to 1, graph 1 nohead front
+set key outside bottom right font ',9'
+set datafile missing '-'
+plot summary using ($2 / 2):0:($2 / 2):(0.35):ytic(1) with boxxyerror notitle, \
+     summary using 2:0:(sprintf('  %.2f', $2)) with labels left notitle, \
+     summary using 3:0 with points pointtype 9 pointsize 1.2 \
+	linecolor 'black' title 'target'
