@@ -9,13 +9,14 @@ position p;
 
 // expect 1
 @move_pages_huge_pmd@
+attribute name __uninitialized;
 position p;
 @@
 move_pages_huge_pmd@p(...)
 {
 	...
 	pgtable_t src_pgtable;
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	... when any
 }
 
@@ -50,12 +51,13 @@ position p;
 // come back by faults.
 // expect 1
 @split_huge_pud@
+attribute name __uninitialized;
 position p;
 @@
 __split_huge_pud(...)
 {
 	spinlock_t *ptl;
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 +
 +	mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, vma->vm_mm,
 +				address & HPAGE_PUD_MASK,
@@ -70,12 +72,13 @@ __split_huge_pud(...)
 
 // expect 1
 @split_huge_pmd@
+attribute name __uninitialized;
 position p;
 @@
 __split_huge_pmd(...)
 {
 	spinlock_t *ptl;
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 +
 +	mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, vma->vm_mm,
 +				address & HPAGE_PMD_MASK,

@@ -12,12 +12,13 @@ position p;
 // fork() takes write access from the parent's private pages.
 // expect 1
 @copy_local@
+attribute name __uninitialized;
 position p;
 @@
   copy_hugetlb_page_range@p(...)
   {
   ...
-+ struct mmu_notifier_range range;
++ struct mmu_notifier_range range __uninitialized;
   unsigned long last_addr_mask;
   ...
   if (cow) { ... } else { ... }
@@ -47,6 +48,7 @@ position p;
 // expect 1
 @move@
 identifier start, end, mm, tlb;
+attribute name __uninitialized;
 position p;
 @@
   move_hugetlb_page_tables(...)
@@ -54,7 +56,7 @@ position p;
   ...
   struct mm_struct *mm = ...;
   ...
-+ struct mmu_notifier_range range;
++ struct mmu_notifier_range range __uninitialized;
   struct mmu_gather tlb;
   ...
   flush_cache_range@p(..., start, end);
@@ -72,16 +74,20 @@ position p;
 // expect 1
 @unmap@
 identifier vma, start, end, tlb;
+attribute name __uninitialized;
 position p;
 @@
   unmap_hugepage_range(struct vm_area_struct *vma, unsigned long start,
 		       unsigned long end, ...)
   {
-+ struct mmu_notifier_range range;
++ struct mmu_notifier_range range __uninitialized;
++ unsigned long notify_start = start;
++ unsigned long notify_end = end;
   struct mmu_gather tlb;
 +
-+ mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, vma->vm_mm, start, end);
-+ adjust_range_if_pmd_sharing_possible(vma, &range.start, &range.end);
++ adjust_range_if_pmd_sharing_possible(vma, &notify_start, &notify_end);
++ mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, vma->vm_mm,
++			  notify_start, notify_end);
 + mmu_notifier_invalidate_range_start(&range);
   tlb_gather_mmu(...);
   __unmap_hugepage_range@p(...);
@@ -93,12 +99,13 @@ position p;
 // meanwhile leaves it alone, but passes the end as well.
 // expect 1
 @wp_local@
+attribute name __uninitialized;
 position p;
 @@
   hugetlb_wp@p(...)
   {
   ...
-+ struct mmu_notifier_range range;
++ struct mmu_notifier_range range __uninitialized;
   vm_fault_t ret = 0;
   ... when any
   }
@@ -131,6 +138,7 @@ position p;
 // expect 1
 @protect@
 identifier mm, start, end;
+attribute name __uninitialized;
 position p;
 @@
   hugetlb_change_protection(...)
@@ -138,7 +146,7 @@ position p;
   ...
   struct mm_struct *mm = ...;
   ...
-+ struct mmu_notifier_range range;
++ struct mmu_notifier_range range __uninitialized;
   unsigned long last_addr_mask;
   ...
   flush_cache_range@p(..., start, end);
@@ -157,13 +165,14 @@ position p;
 // expect 1
 @unshare@
 identifier mm, start, end, tlb;
+attribute name __uninitialized;
 position p;
 @@
   hugetlb_unshare_pmds(..., unsigned long start, unsigned long end, ...)
   {
   ...
   struct mm_struct *mm = ...;
-+ struct mmu_notifier_range range;
++ struct mmu_notifier_range range __uninitialized;
   struct mmu_gather tlb;
   ... when any
   tlb_gather_mmu_vma@p(...);

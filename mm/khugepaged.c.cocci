@@ -70,13 +70,14 @@ hpage_collapse_scan_pmd(...)
 
 // expect 1
 @collapse_huge_page@
+attribute name __uninitialized;
 position p;
 @@
 collapse_huge_page@p(...)
 {
 	...
 	struct vm_area_struct *vma;
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	... when any
 }
 
@@ -112,11 +113,12 @@ collapse_huge_page(...)
 
 // expect 1
 @collapse_pte_mapped_thp@
+attribute name __uninitialized;
 position p;
 @@
 collapse_pte_mapped_thp@p(...)
 {
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 +	bool notified = false;
 	unsigned long haddr = ...;
 	... when any
@@ -172,12 +174,13 @@ collapse_pte_mapped_thp(...)
 
 // expect 1
 @retract_page_tables exists@
+attribute name __uninitialized;
 position p;
 @@
 retract_page_tables(...)
 {
 	... when any
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	struct mm_struct *mm@p;
 	... when any
 }

@@ -11,12 +11,13 @@ position p;
 
 // expect 1
 @write_protect_page@
+attribute name __uninitialized;
 position p;
 @@
 write_protect_page@p(...)
 {
 	...
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	bool anon_exclusive;
 	... when any
 }
@@ -56,13 +57,14 @@ write_protect_page(...)
 
 // expect 1
 @replace_page@
+attribute name __uninitialized;
 position p;
 @@
 replace_page@p(...)
 {
 	...
 	int err = -EFAULT;
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	... when any
 }
 

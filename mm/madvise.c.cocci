@@ -11,13 +11,14 @@ position p;
 // dropped: a secondary MMU must fault before it writes again.
 // expect 1
 @madvise_free_single_vma@
+attribute name __uninitialized;
 position p;
 identifier tlb;
 @@
 madvise_free_single_vma@p(...)
 {
 	...
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	struct mmu_gather tlb;
 	... when any
 }

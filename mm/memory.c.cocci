@@ -9,12 +9,13 @@ position p;
 
 // expect 1
 @copy_page_range@
+attribute name __uninitialized;
 position p;
 @@
 copy_page_range@p(...)
 {
 	...
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	bool is_cow;
 	... when any
 }
@@ -49,11 +50,12 @@ expression e;
 // before the caller frees the page tables.
 // expect 1
 @unmap_vmas@
+attribute name __uninitialized;
 position p;
 @@
 unmap_vmas@p(...)
 {
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	struct zap_details details = ...;
 +
 +	mmu_notifier_range_init(&range, MMU_NOTIFY_UNMAP, 0, vma->vm_mm,
@@ -68,6 +70,7 @@ unmap_vmas@p(...)
 // tlb_finish_mmu().
 // expect 1
 @zap_page_range_single@
+attribute name __uninitialized;
 position p;
 expression vma, from, to;
 identifier tlb;
@@ -75,14 +78,14 @@ identifier tlb;
 zap_page_range_single(...)
 {
 	...
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	struct mmu_gather tlb;
 	...
 	hugetlb_zap_begin(vma, &from, &to);
-+	mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, vma->vm_mm,
-+				from, to);
 	...
 	update_hiwater_rss(...);
++	mmu_notifier_range_init(&range, MMU_NOTIFY_CLEAR, 0, vma->vm_mm,
++				from, to);
 +	mmu_notifier_invalidate_range_start(&range);
 	unmap_single_vma@p(&tlb, ...);
 +	mmu_notifier_invalidate_range_end(&range);
@@ -91,13 +94,14 @@ zap_page_range_single(...)
 
 // expect 1
 @wp_page_copy@
+attribute name __uninitialized;
 position p;
 @@
 wp_page_copy@p(...)
 {
 	...
 	int page_copied = 0;
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	... when any
 }
 
@@ -135,12 +139,13 @@ wp_page_copy(...)
 
 // expect 1
 @exclusive@
+attribute name __uninitialized;
 position p;
 @@
 remove_device_exclusive_entry@p(...)
 {
 	...
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	vm_fault_t ret;
 	... when any
 }

@@ -10,11 +10,12 @@ position p;
 // Collecting already puts migration entries where it can.
 // expect 1
 @migrate_vma_collect@
+attribute name __uninitialized;
 position p;
 @@
 migrate_vma_collect(...)
 {
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 +
 +	/*
 +	 * The owner lets a driver recognize its own device private pages,
@@ -31,11 +32,12 @@ migrate_vma_collect(...)
 
 // expect 1
 @insert@
+attribute name __uninitialized;
 position p;
 @@
 __migrate_device_pages@p(...)
 {
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	unsigned long i;
 +	bool notified = false;
 	... when any

@@ -9,12 +9,13 @@ position p;
 
 // expect 1
 @change_pud_range@
+attribute name __uninitialized;
 position p;
 @@
 change_pud_range@p(...)
 {
 	...
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	unsigned long next;
 +	bool notified = false;
 	... when any

@@ -9,12 +9,13 @@ position p;
 
 // expect 1
 @move_page_tables@
+attribute name __uninitialized;
 position p;
 @@
 move_page_tables@p(...)
 {
 	...
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	bool uffd_supports_move;
 	... when any
 }

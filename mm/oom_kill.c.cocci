@@ -23,19 +23,19 @@ __oom_reap_task_mm@p(...)
 // mapping that can't be invalidated now is left to the next attempt.
 // expect 1
 @reap_range exists@
+attribute name __uninitialized;
 position p;
 identifier tlb;
 @@
 __oom_reap_task_mm(...)
 {
 	... when any
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	struct mmu_gather tlb;
-+
-+	mmu_notifier_range_init(&range, MMU_NOTIFY_UNMAP, 0, mm,
-+				vma->vm_start, vma->vm_end);
 
 	tlb_gather_mmu@p(&tlb, ...);
++	mmu_notifier_range_init(&range, MMU_NOTIFY_UNMAP, 0, mm,
++				vma->vm_start, vma->vm_end);
 +	if (mmu_notifier_invalidate_range_start_nonblock(&range)) {
 +		tlb_finish_mmu(&tlb);
 +		ret = false;

@@ -33,13 +33,14 @@ position p;
 @mkclean@
 identifier pvmw, vma, address;
 statement S;
+attribute name __uninitialized;
 position p;
 @@
   page_vma_mkclean_one(struct page_vma_mapped_walk *pvmw)
   {
   ...
   struct vm_area_struct *vma = pvmw->vma;
-+ struct mmu_notifier_range range;
++ struct mmu_notifier_range range __uninitialized;
   unsigned long address = pvmw->address;
 +
 + mmu_notifier_range_init(&range, MMU_NOTIFY_PROTECTION_PAGE, 0,
@@ -57,12 +58,13 @@ position p;
 // expect 2
 @unmap_locals@
 identifier try_to =~ "^try_to_(unmap|migrate)_one$", flags, arg;
+attribute name __uninitialized;
 position p;
 @@
   try_to@p(...)
   {
   ...
-+ struct mmu_notifier_range range;
++ struct mmu_notifier_range range __uninitialized;
   enum ttu_flags flags = (enum ttu_flags)(long)arg;
   ...
   }
@@ -97,6 +99,7 @@ position p;
 @exclusive@
 identifier vma, folio, address, args, priv;
 statement S;
+attribute name __uninitialized;
 position p;
 @@
   page_make_device_exclusive_one(struct folio *folio,
@@ -104,7 +107,7 @@ position p;
   				 unsigned long address, void *priv)
   {
   ...
-+ struct mmu_notifier_range range;
++ struct mmu_notifier_range range __uninitialized;
   struct make_exclusive_args *args = priv;
   ...
 + mmu_notifier_range_init_owner(&range, MMU_NOTIFY_EXCLUSIVE, 0,

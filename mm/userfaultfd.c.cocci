@@ -9,13 +9,14 @@ position p;
 
 // expect 1
 @move_pages_pte@
+attribute name __uninitialized;
 position p;
 @@
 move_pages_pte@p(...)
 {
 	...
 	struct anon_vma *src_anon_vma = NULL;
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	... when any
 }
 

@@ -62,6 +62,7 @@ position p;
 // What happens then is in vmscan.c.lines.
 // expect 1
 @walk_pte_range@
+attribute name __uninitialized;
 position p;
 @@
 walk_pte_range@p(...)
@@ -69,7 +70,7 @@ walk_pte_range@p(...)
 	...
 	unsigned long addr;
 +	unsigned long next;
-+	struct mmu_notifier_young_pages pages;
++	struct mmu_notifier_young_pages pages __uninitialized;
 	... when any
 }
 
@@ -100,13 +101,14 @@ restart:
 
 // expect 1
 @lru_gen_look_around@
+attribute name __uninitialized;
 position p;
 @@
 lru_gen_look_around@p(...)
 {
 	...
 	unsigned long end;
-+	struct mmu_notifier_young_pages pages;
++	struct mmu_notifier_young_pages pages __uninitialized;
 	... when any
 }
 

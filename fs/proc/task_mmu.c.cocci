@@ -12,10 +12,11 @@ position p;
 // expect 1
 @clear_refs@
 identifier vmi, mm;
+attribute name __uninitialized;
 position p;
 @@
   VMA_ITERATOR@p(vmi, mm, 0);
-+ struct mmu_notifier_range range;
++ struct mmu_notifier_range range __uninitialized;
   struct clear_refs_private cp = ...;
 
 // expect 1
@@ -39,9 +40,10 @@ position p;
 // PAGEMAP_SCAN write-protects what it reports, if asked to.
 // expect 1
 @pagemap_scan@
+attribute name __uninitialized;
 position p;
 @@
-+ struct mmu_notifier_range range;
++ struct mmu_notifier_range range __uninitialized;
   long n_out@p;
 
 // expect 1

@@ -102,6 +102,7 @@ function row(name, args, statement) {
 function statement_ends(	s, rest, name) {
 	s = squeeze(text)
 	sub(/^[a-z_0-9]+ ?: /, "", s)		# a label
+	sub(/ __uninitialized$/, "", s)
 	text = ""
 	if (s == "")
 		return

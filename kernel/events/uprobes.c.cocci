@@ -9,13 +9,14 @@ position p;
 
 // expect 1
 @replace_page@
+attribute name __uninitialized;
 position p;
 @@
 __replace_page@p(...)
 {
 	...
 	int err;
-+	struct mmu_notifier_range range;
++	struct mmu_notifier_range range __uninitialized;
 	... when any
 }
 
