@@ -113,7 +113,7 @@ static void track(struct mmu_notifier_range *range)
 		return;
 	new->range = range;
 	new->task = current;
-	new->mm = range->mm;
+	new->mm = range->debug.mm;
 	new->hook = range->debug.hook;
 	hlist_add_head(&new->node, bucket_of(current));
 	WRITE_ONCE(nr_in_progress, nr_in_progress + 1);
@@ -175,9 +175,11 @@ static struct tracked *find_tracked(const struct mmu_notifier_range *range)
 	return NULL;
 }
 
-void mmu_notifier_debug_init(struct mmu_notifier_range *range)
+void mmu_notifier_debug_init(struct mmu_notifier_range *range,
+			     struct mm_struct *mm)
 {
 	range->debug = (struct mmu_notifier_range_debug) {
+		.mm = mm,
 		.state = MMU_NOTIFIER_RANGE_READY,
 	};
 }

@@ -263,9 +263,6 @@ int __mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 {
 	int ret;
 
-	if (!(range->flags & MMU_NOTIFIER_RANGE_OWNED))
-		range->owner = NULL;
-
 	trace_mmu_notifier_range_start(range);
 	mmu_notifier_record_range(range);
 	ret = notify_start(range->mm->notifier_subscriptions, range);
@@ -279,6 +276,8 @@ void __mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
 	struct mmu_notifier_subscriptions *subs =
 		range->mm->notifier_subscriptions;
 
+	if (mmu_notifier_range_blockable(range))
+		might_sleep();
 	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
 
 	mmu_intervals_end(subs, range);

@@ -108,6 +108,77 @@ static void last_of_two_mms(struct kunit *test)
 	expect_unused(test);
 }
 
+/* What hooks do with a range that lives on their stack */
+static void init_on_stack(struct mmu_notifier_range *range, struct mm_struct *mm)
+{
+	memset(range, 0xff, sizeof(*range));
+	mn_range_init(range, mm);
+}
+
+/*
+ * The key is turned on while ranges are described or in progress: nobody is notified
+ * of these, neither at their start nor at their end.  Usually it is for another mm; if
+ * not, the registration waits for them, which this one can't see.
+ */
+static void turned_on_inside(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	struct mmu_notifier_range described, started, refusing;
+	struct mn_listener *listener, *interval;
+
+	/* So that the mm has what it keeps of a subscription that has ended */
+	listener = mn_listener_new(test, mm);
+	mmu_notifier_unregister(&listener->mn, mm);
+	expect_unused(test);
+	if (mmu_notifier_always_on)
+		kunit_skip(test, "the key is always on");
+
+	init_on_stack(&described, mm);
+	init_on_stack(&refusing, mm);
+	init_on_stack(&started, mm);
+	mmu_notifier_invalidate_range_start(&started);
+
+	listener = mn_listener_new(test, mm);
+	interval = mn_interval_new(test, mm);
+	mmu_notifier_invalidate_range_start(&described);
+	KUNIT_EXPECT_EQ(test,
+			mmu_notifier_invalidate_range_start_nonblock(&refusing), 0);
+	mmu_notifier_invalidate_range_end(&refusing);
+	mmu_notifier_invalidate_range_end(&started);
+	mmu_notifier_invalidate_range_end(&described);
+	KUNIT_EXPECT_EQ(test, listener->starts, 0);
+	KUNIT_EXPECT_EQ(test, listener->ends, 0);
+	KUNIT_EXPECT_EQ(test, interval->starts, 0);
+
+	mn_invalidate(mm);
+	KUNIT_EXPECT_EQ(test, listener->starts, 1);
+	KUNIT_EXPECT_EQ(test, listener->ends, 1);
+	KUNIT_EXPECT_EQ(test, interval->starts, 1);
+
+	mmu_interval_notifier_remove(&interval->interval);
+	mmu_notifier_unregister(&listener->mn, mm);
+	expect_unused(test);
+}
+
+/* And turned off, which leaves nothing of a range that was described before. */
+static void turned_off_inside(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test), *other = mn_test_mm(test);
+	struct mn_listener *listener = mn_listener_new(test, other);
+	struct mmu_notifier_range described, started;
+
+	init_on_stack(&described, mm);
+	init_on_stack(&started, mm);
+	mmu_notifier_invalidate_range_start(&started);
+
+	mmu_notifier_unregister(&listener->mn, other);
+	expect_unused(test);
+	mmu_notifier_invalidate_range_start(&described);
+	mmu_notifier_invalidate_range_end(&described);
+	mmu_notifier_invalidate_range_end(&started);
+	KUNIT_EXPECT_EQ(test, listener->starts, 0);
+}
+
 /* The reference that the parameter makes the kernel take at boot */
 static void reference_without_mm(struct kunit *test)
 {
@@ -128,6 +199,8 @@ static struct kunit_case mmu_notifier_key_cases[] = {
 	KUNIT_CASE(list_ended),
 	KUNIT_CASE(interval_ended),
 	KUNIT_CASE(last_of_two_mms),
+	KUNIT_CASE(turned_on_inside),
+	KUNIT_CASE(turned_off_inside),
 	KUNIT_CASE(reference_without_mm),
 	{ }
 };

@@ -88,14 +88,12 @@ enum mmu_notifier_event {
  * its end must only count it out, from the counter that the highest bits name.
  */
 #define MMU_NOTIFIER_RANGE_PASSED	BIT(3)
-/* For the core alone: the range was initialised with an owner. */
-#define MMU_NOTIFIER_RANGE_OWNED	BIT(4)
 /*
  * For the core alone: those in the list, up to @serial, were notified of the start,
  * so its end must notify them, too.
  */
-#define MMU_NOTIFIER_RANGE_NOTIFIED	BIT(5)
-#define MMU_NOTIFIER_RANGE_READER_SHIFT	6
+#define MMU_NOTIFIER_RANGE_NOTIFIED	BIT(4)
+#define MMU_NOTIFIER_RANGE_READER_SHIFT	5
 
 /**
  * struct mmu_subscribed - whether a subscription of either kind exists
@@ -395,7 +393,8 @@ struct mmu_interval_notifier {
 
 /**
  * struct mmu_notifier_range - one invalidation, from start to end
- * @mm: the address space
+ * @mm: the address space; NULL if there was no subscription in the system when the
+ *	range was initialised, and then the rest means nothing
  * @start: first address
  * @end: end address, exclusive
  * @flags: %MMU_NOTIFIER_RANGE_BLOCKABLE, and flags of the core
@@ -469,14 +468,80 @@ static inline void mmu_notifier_lockdep_reclaim(void)
 	lock_map_release(&__mmu_notifier_invalidate_range_start_map);
 }
 
+/* If there is a subscription in the system */
+static inline void
+__mmu_notifier_range_describe(struct mmu_notifier_range *range,
+			      enum mmu_notifier_event event, unsigned int flags,
+			      struct mm_struct *mm, unsigned long start,
+			      unsigned long end, void *owner)
+{
+	range->mm = mm;
+	range->start = start;
+	range->end = end;
+	range->flags = flags | MMU_NOTIFIER_RANGE_BLOCKABLE;
+	range->event = event;
+	range->owner = owner;
+}
+
+/* If there is none */
+static inline void
+__mmu_notifier_range_for_nobody(struct mmu_notifier_range *range)
+{
+	range->mm = NULL;
+	/* The end call checks that it may sleep. */
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP))
+		range->flags = MMU_NOTIFIER_RANGE_BLOCKABLE;
+}
+
 /**
- * mmu_notifier_range_init - describe an invalidation that has no owner
- * @range: what to fill in
+ * mmu_notifier_range_init_owner - describe an invalidation
+ * @range: what to fill in; all that is read later is stored, so on the stack it may be
+ *	__uninitialized
  * @event: why the range is invalidated
  * @flags: 0; whether it may block is for the start call to say
  * @mm: the address space
  * @start: first address
  * @end: end address, exclusive
+ * @owner: the driver that causes a %MMU_NOTIFY_MIGRATE or %MMU_NOTIFY_EXCLUSIVE
+ *
+ * Only callbacks may read @range: if no mm in the system has a subscription, all it
+ * says is that nobody is notified of it, even if somebody subscribes before its start
+ * or its end.  So this must be called under the lock that is held from the start to
+ * the end: a registration waits for whoever holds it.  Best call it directly before
+ * the start.
+ *
+ * A macro has the same name, which evaluates what describes the range only if there
+ * is a subscription in the system.  So it must have no side effects.
+ *
+ * Context: as mmu_notifier_invalidate_range_start().
+ */
+static inline void
+mmu_notifier_range_init_owner(struct mmu_notifier_range *range,
+			      enum mmu_notifier_event event, unsigned int flags,
+			      struct mm_struct *mm, unsigned long start,
+			      unsigned long end, void *owner)
+{
+	if (static_branch_unlikely(&mmu_notifier_key.key))
+		__mmu_notifier_range_describe(range, event, flags, mm, start,
+					      end, owner);
+	else
+		__mmu_notifier_range_for_nobody(range);
+	mmu_notifier_debug_init(range, mm);
+}
+
+/**
+ * mmu_notifier_range_init - describe an invalidation that has no owner
+ * @range: as for mmu_notifier_range_init_owner()
+ * @event: why the range is invalidated
+ * @flags: as for mmu_notifier_range_init_owner()
+ * @mm: the address space
+ * @start: first address
+ * @end: end address, exclusive
+ *
+ * Must be called under the lock that is held from the start to the end of the range,
+ * and without side effects: see mmu_notifier_range_init_owner().
+ *
+ * Context: as mmu_notifier_invalidate_range_start().
  */
 static inline void mmu_notifier_range_init(struct mmu_notifier_range *range,
 					   enum mmu_notifier_event event,
@@ -485,37 +550,7 @@ static inline void mmu_notifier_range_init(struct mmu_notifier_range *range,
 					   unsigned long start,
 					   unsigned long end)
 {
-	range->mm = mm;
-	range->start = start;
-	range->end = end;
-	/*
-	 * All that can be left to the start of a range with a subscriber is: this
-	 * runs without one, too.  Two constants are one store.
-	 */
-	range->flags = flags | MMU_NOTIFIER_RANGE_BLOCKABLE;
-	range->event = event;
-	mmu_notifier_debug_init(range);
-}
-
-/**
- * mmu_notifier_range_init_owner - describe an invalidation
- * @range: what to fill in
- * @event: why the range is invalidated
- * @flags: as for mmu_notifier_range_init()
- * @mm: the address space
- * @start: first address
- * @end: end address, exclusive
- * @owner: the driver that causes a %MMU_NOTIFY_MIGRATE or %MMU_NOTIFY_EXCLUSIVE
- */
-static inline void
-mmu_notifier_range_init_owner(struct mmu_notifier_range *range,
-			      enum mmu_notifier_event event, unsigned int flags,
-			      struct mm_struct *mm, unsigned long start,
-			      unsigned long end, void *owner)
-{
-	mmu_notifier_range_init(range, event, flags | MMU_NOTIFIER_RANGE_OWNED,
-				mm, start, end);
-	range->owner = owner;
+	mmu_notifier_range_init_owner(range, event, flags, mm, start, end, NULL);
 }
 
 /**
@@ -542,6 +577,17 @@ mmu_notifier_range_update_to_read_only(const struct mmu_notifier_range *range)
 	return false;
 }
 
+/*
+ * Whether there may be a subscriber to notify of a range.  Not of one that was
+ * initialised while the key was off, which may be on by now, for another mm.
+ */
+static inline bool
+mmu_notifier_range_has_notifiers(const struct mmu_notifier_range *range)
+{
+	return static_branch_unlikely(&mmu_notifier_key.key) && range->mm &&
+	       READ_ONCE(range->mm->notifier_subscriptions);
+}
+
 /**
  * mmu_notifier_invalidate_range_start - begin to change page tables in a range
  * @range: filled in by mmu_notifier_range_init()
@@ -555,7 +601,7 @@ mmu_notifier_range_update_to_read_only(const struct mmu_notifier_range *range)
 static inline void
 mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 {
-	bool subscribed = mm_has_notifiers(range->mm);
+	bool subscribed = mmu_notifier_range_has_notifiers(range);
 
 	might_sleep();
 
@@ -581,10 +627,12 @@ mmu_notifier_invalidate_range_start(struct mmu_notifier_range *range)
 static inline int __must_check
 mmu_notifier_invalidate_range_start_nonblock(struct mmu_notifier_range *range)
 {
-	bool subscribed = mm_has_notifiers(range->mm);
+	bool subscribed = mmu_notifier_range_has_notifiers(range);
 	int ret = 0;
 
-	range->flags &= ~MMU_NOTIFIER_RANGE_BLOCKABLE;
+	/* Without an mm there may be no flags yet. */
+	range->flags = range->mm ?
+		       range->flags & ~MMU_NOTIFIER_RANGE_BLOCKABLE : 0;
 	lock_map_acquire(&__mmu_notifier_invalidate_range_start_map);
 	if (mmu_notifier_debug_start(range, subscribed) && subscribed) {
 		ret = __mmu_notifier_invalidate_range_start(range);
@@ -600,7 +648,7 @@ mmu_notifier_invalidate_range_start_nonblock(struct mmu_notifier_range *range)
 static inline bool
 mmu_notifier_range_is_recorded(const struct mmu_notifier_range *range)
 {
-	return IS_ENABLED(CONFIG_MMU_NOTIFIER_STATS) &&
+	return IS_ENABLED(CONFIG_MMU_NOTIFIER_STATS) && range->mm &&
 	       (range->flags & MMU_NOTIFIER_RANGE_RECORDED);
 }
 
@@ -613,11 +661,13 @@ mmu_notifier_range_is_recorded(const struct mmu_notifier_range *range)
 static inline void
 mmu_notifier_invalidate_range_end(struct mmu_notifier_range *range)
 {
-	if (mmu_notifier_range_blockable(range))
+	/* Just the check, if nobody is notified: to read the flags isn't free. */
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) &&
+	    mmu_notifier_range_blockable(range))
 		might_sleep();
 
 	if (mmu_notifier_debug_end(range) &&
-	    (mm_has_notifiers(range->mm) ||
+	    (mmu_notifier_range_has_notifiers(range) ||
 	     mmu_notifier_range_is_recorded(range)))
 		__mmu_notifier_invalidate_range_end(range);
 }

@@ -116,11 +116,13 @@ enum mmu_notifier_range_state {
 /* In struct mmu_notifier_range. */
 struct mmu_notifier_range_debug {
 	struct mmu_notifier_hook *hook;
+	struct mm_struct *mm;		/* even if nobody is notified */
 	enum mmu_notifier_range_state state;
 	bool silent;
 };
 
-void mmu_notifier_debug_init(struct mmu_notifier_range *range);
+void mmu_notifier_debug_init(struct mmu_notifier_range *range,
+			     struct mm_struct *mm);
 bool mmu_notifier_debug_start(struct mmu_notifier_range *range,
 			      bool subscribed);
 void mmu_notifier_debug_cancel(struct mmu_notifier_range *range);
@@ -134,7 +136,8 @@ void mmu_notifier_debug_mm_freed(struct mm_struct *mm);
 
 struct mmu_notifier_range_debug { };
 
-static inline void mmu_notifier_debug_init(struct mmu_notifier_range *range)
+static inline void mmu_notifier_debug_init(struct mmu_notifier_range *range,
+					   struct mm_struct *mm)
 {
 }
 

@@ -8,6 +8,9 @@
  * and a call of the function.  For that the macros must come after all the
  * functions: linux/mmu_notifier.h includes this file at its end, and nothing
  * else does.
+ *
+ * Without the option, those that describe a range get macros that don't evaluate the
+ * description if there is no subscription in the system.
  */
 #ifndef _LINUX_MMU_NOTIFIER_HOOKS_H
 #define _LINUX_MMU_NOTIFIER_HOOKS_H
@@ -78,6 +81,20 @@
 	if (__mmu_notifier_hook_on("release", __mm))			\
 		mmu_notifier_release(__mm);				\
 })
+
+#elif defined(CONFIG_MMU_NOTIFIER)
+
+#define mmu_notifier_range_init_owner(range, ...)			\
+({									\
+	struct mmu_notifier_range *__range = (range);			\
+									\
+	if (static_branch_unlikely(&mmu_notifier_key.key))		\
+		__mmu_notifier_range_describe(__range, __VA_ARGS__);	\
+	else								\
+		__mmu_notifier_range_for_nobody(__range);		\
+})
+#define mmu_notifier_range_init(range, ...)				\
+	mmu_notifier_range_init_owner(range, __VA_ARGS__, NULL)
 
 #endif /* CONFIG_DEBUG_MMU_NOTIFIER */
 
