@@ -44,38 +44,26 @@ static bool wants(struct mmu_notifier_subscriptions *subs, unsigned int which)
 static __always_inline void call_end(struct mmu_notifier *sub,
 				     const struct mmu_notifier_range *range)
 {
+	const struct mmu_notifier_ops *ops = sub->ops;
 	unsigned long switches;
 
-	if (!mmu_notifier_should_call(sub, sub->ops->invalidate_range_end))
+	if (!mmu_notifier_should_call(sub, ops->invalidate_range_end))
 		return;
 
 	switches = mmu_notifier_call_begin(range);
 	if (mmu_notifier_observed())
 		mmu_notifier_observe_end(sub, range);
 	else
-		sub->ops->invalidate_range_end(sub, range);
-	mmu_notifier_call_end(range, switches, sub->ops->invalidate_range_end);
+		ops->invalidate_range_end(sub, range);
+	mmu_notifier_call_end(range, switches, ops->invalidate_range_end);
 }
 
-static int call_start(struct mmu_notifier *sub,
-		      const struct mmu_notifier_range *range)
+/* Out of line, to keep it out of the loop.  Returns what the start of the range does. */
+static noinline __cold int start_failed(const struct mmu_notifier *sub,
+					const struct mmu_notifier_range *range,
+					int ret)
 {
 	bool blockable = mmu_notifier_range_blockable(range);
-	unsigned long switches;
-	int ret;
-
-	if (!mmu_notifier_should_call(sub, sub->ops->invalidate_range_start))
-		return 0;
-
-	switches = mmu_notifier_call_begin(range);
-	if (mmu_notifier_observed())
-		ret = mmu_notifier_observe_start(sub, range);
-	else
-		ret = sub->ops->invalidate_range_start(sub, range);
-	mmu_notifier_call_end(range, switches, sub->ops->invalidate_range_start);
-
-	if (!ret)
-		return 0;
 
 	WARN_ONCE(blockable || ret != -EAGAIN,
 		  "%ps failed with %d in a %sblockable range\n",
@@ -83,6 +71,26 @@ static int call_start(struct mmu_notifier *sub,
 		  blockable ? "" : "non-");
 	/* In a blockable range the page tables change regardless. */
 	return blockable ? 0 : ret;
+}
+
+static __always_inline int call_start(struct mmu_notifier *sub,
+				      const struct mmu_notifier_range *range)
+{
+	const struct mmu_notifier_ops *ops = sub->ops;
+	unsigned long switches;
+	int ret;
+
+	if (!mmu_notifier_should_call(sub, ops->invalidate_range_start))
+		return 0;
+
+	switches = mmu_notifier_call_begin(range);
+	if (mmu_notifier_observed())
+		ret = mmu_notifier_observe_start(sub, range);
+	else
+		ret = ops->invalidate_range_start(sub, range);
+	mmu_notifier_call_end(range, switches, ops->invalidate_range_start);
+
+	return likely(!ret) ? 0 : start_failed(sub, range, ret);
 }
 
 static void call_finish(struct mmu_notifier *sub,
@@ -113,6 +121,17 @@ static bool must_finish(struct mmu_notifier_subscriptions *subs)
 	 */
 	smp_rmb();
 	return wants(subs, WANTS_FINISH);
+}
+
+/*
+ * Subscriptions are added only at the head of the list, and one that leaves it still
+ * points to an older one: so the serial numbers that a walk finds decrease.
+ */
+static struct mmu_notifier *newest(struct mmu_notifier_subscriptions *subs)
+{
+	RCU_LOCKDEP_WARN(!mmu_notifier_may_walk(subs), "walk without a reader");
+	return hlist_entry_safe(rcu_dereference_raw(hlist_first_rcu(&subs->list)),
+				struct mmu_notifier, hlist);
 }
 
 /* Who joined the list after the start isn't called for the range any more. */
@@ -164,15 +183,13 @@ static int list_start(struct mmu_notifier_subscriptions *subs,
 		      struct mmu_notifier_range *range)
 {
 	unsigned int reader = mmu_notifier_walk_begin(subs->readers);
-	struct mmu_notifier *sub;
+	struct mmu_notifier *sub = newest(subs);
 	int ret = 0;
 
-	range->serial = 0;
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
-				  mmu_notifier_may_walk(subs)) {
-		range->serial = max(range->serial, sub->serial);
+	range->serial = sub ? sub->serial : 0;
+	hlist_for_each_entry_from_rcu(sub, hlist) {
 		ret = call_start(sub, range);
-		if (ret) {
+		if (unlikely(ret)) {
 			unwind_starts(subs, range, sub->serial);
 			break;
 		}
@@ -188,12 +205,14 @@ static void list_end(struct mmu_notifier_subscriptions *subs,
 		     const struct mmu_notifier_range *range)
 {
 	unsigned int reader = mmu_notifier_walk_begin(subs->readers);
-	struct mmu_notifier *sub;
+	struct mmu_notifier *sub = newest(subs);
 
-	hlist_for_each_entry_srcu(sub, &subs->list, hlist,
-				  mmu_notifier_may_walk(subs))
+	hlist_for_each_entry_from_rcu(sub, hlist)
 		if (was_notified(sub, range))
-			call_end(sub, range);
+			break;
+	/* All that follow are older. */
+	hlist_for_each_entry_from_rcu(sub, hlist)
+		call_end(sub, range);
 	mmu_notifier_walk_end(subs->readers, reader);
 }
 
