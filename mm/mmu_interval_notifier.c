@@ -294,32 +294,46 @@ first_hit(struct mmu_notifier_subscriptions *subs,
 
 /* --- delivery ------------------------------------------------------------- */
 
-static bool call_invalidate(struct mmu_interval_notifier *sub,
-			    const struct mmu_notifier_range *range,
-			    unsigned long cur_seq,
-			    struct mmu_interval_notifier_finish **finish)
-{
-	if (mmu_interval_observed())
-		return mmu_notifier_observe_invalidate(sub, range, cur_seq,
-						       finish);
-	return mmu_interval_invalidate(sub, range, cur_seq, finish);
-}
-
 /*
- * start_one - notify a subscription that a range hits
+ * start_full - call a subscription that may have two passes or be observed
  * @sub: the subscription
  * @range: the range
  * @cur_seq: the number to store
  * @begun: what is to be finished, last one first
  *
- * Return: false if the range can't go on.
+ * Out of line, to keep it out of the loop over those with one pass.
+ *
+ * Return: what the callback returned.
  */
-static bool start_one(struct mmu_interval_notifier *sub,
-		      const struct mmu_notifier_range *range,
-		      unsigned long cur_seq, struct llist_head *begun)
+static noinline bool start_full(struct mmu_interval_notifier *sub,
+				const struct mmu_notifier_range *range,
+				unsigned long cur_seq, struct llist_head *begun)
 {
-	const void *callback = mmu_interval_callback(sub->ops);
 	struct mmu_interval_notifier_finish *finish = NULL;
+	bool done;
+
+	if (mmu_interval_observed())
+		done = mmu_notifier_observe_invalidate(sub, range, cur_seq,
+						       &finish);
+	else
+		done = mmu_interval_invalidate(sub, range, cur_seq, &finish);
+
+	/* In a range that may block it goes on regardless. */
+	if (finish && (done || mmu_notifier_range_blockable(range))) {
+		finish->notifier = sub;
+		__llist_add(&finish->link, begun);
+	}
+	return done;
+}
+
+/* Notify a subscription that a range hits.  Returns false if the range can't go on. */
+static __always_inline bool start_one(struct mmu_interval_notifier *sub,
+				      const struct mmu_notifier_range *range,
+				      unsigned long cur_seq,
+				      struct llist_head *begun, bool full)
+{
+	const struct mmu_interval_notifier_ops *ops = sub->ops;
+	const void *callback = mmu_interval_callback(ops);
 	unsigned long switches;
 	bool done;
 
@@ -327,18 +341,56 @@ static bool start_one(struct mmu_interval_notifier *sub,
 		return true;
 
 	switches = mmu_notifier_call_begin(range);
-	done = call_invalidate(sub, range, cur_seq, &finish);
+	if (full)
+		done = start_full(sub, range, cur_seq, begun);
+	else
+		done = ops->invalidate(sub, range, cur_seq);
 	mmu_notifier_call_end(range, switches, callback);
 
 	/* In a range that may block the page tables change regardless. */
-	if (!done && !WARN_ON_ONCE(mmu_notifier_range_blockable(range)))
-		return false;
+	return likely(done) || WARN_ON_ONCE(mmu_notifier_range_blockable(range));
+}
 
-	if (finish) {
-		finish->notifier = sub;
-		__llist_add(&finish->link, begun);
-	}
+/* Inlined twice, see start_all(). */
+static __always_inline bool
+start_each(struct interval_tree_node *node,
+	   const struct mmu_notifier_range *range, unsigned long cur_seq,
+	   struct llist_head *begun, bool full)
+{
+	unsigned long first = range->start, last = range->end - 1;
+
+	do {
+		if (!start_one(to_interval_sub(node), range, cur_seq, begun,
+			       full))
+			return false;
+		node = interval_tree_iter_next(node, first, last);
+	} while (node);
+
 	return true;
+}
+
+/*
+ * start_all - notify all subscriptions that a range hits
+ * @intervals: the mm's interval subscriptions
+ * @node: the first one that is hit
+ * @range: the range
+ * @cur_seq: the number to store
+ * @begun: what is to be finished, last one first
+ *
+ * What they share is looked at only once.  Whoever is in the tree has set ->two_passes
+ * under the lock that first_hit() has taken after that.  And whoever turns on a
+ * tracepoint sees the callbacks of ranges that start later.
+ *
+ * Return: false if the range can't go on.
+ */
+static bool start_all(const struct mmu_notifier_intervals *intervals,
+		      struct interval_tree_node *node,
+		      const struct mmu_notifier_range *range,
+		      unsigned long cur_seq, struct llist_head *begun)
+{
+	if (READ_ONCE(intervals->two_passes) || mmu_interval_observed())
+		return start_each(node, range, cur_seq, begun, true);
+	return start_each(node, range, cur_seq, begun, false);
 }
 
 static void call_finish(struct mmu_interval_notifier_finish *finish,
@@ -355,8 +407,8 @@ static void call_finish(struct mmu_interval_notifier_finish *finish,
 	mmu_notifier_call_end(range, switches, ops->invalidate_finish);
 }
 
-static void finish_all(struct llist_head *begun,
-		       const struct mmu_notifier_range *range)
+static noinline void finish_all(struct llist_head *begun,
+				const struct mmu_notifier_range *range)
 {
 	struct mmu_interval_notifier_finish *finish, *next;
 	struct llist_node *first;
@@ -364,6 +416,20 @@ static void finish_all(struct llist_head *begun,
 	first = llist_reverse_order(__llist_del_all(begun));
 	llist_for_each_entry_safe(finish, next, first, link)
 		call_finish(finish, range);
+}
+
+/* Both passes.  Returns false if the range can't go on. */
+static bool notify_all(const struct mmu_notifier_intervals *intervals,
+		       struct interval_tree_node *node,
+		       const struct mmu_notifier_range *range,
+		       unsigned long cur_seq)
+{
+	LLIST_HEAD(begun);
+	bool done = start_all(intervals, node, range, cur_seq, &begun);
+
+	if (!llist_empty(&begun))
+		finish_all(&begun, range);
+	return done;
 }
 
 /**
@@ -379,20 +445,12 @@ int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 {
 	struct interval_tree_node *node;
 	unsigned long cur_seq = 0;
-	LLIST_HEAD(begun);
-	bool done = true;
 
 	if (!count_range(subs, range))
 		return 0;
 
-	for (node = first_hit(subs, range, &cur_seq); node && done;
-	     node = interval_tree_iter_next(node, range->start,
-					    range->end - 1))
-		done = start_one(to_interval_sub(node), range, cur_seq, &begun);
-
-	if (!llist_empty(&begun))
-		finish_all(&begun, range);
-	if (done)
+	node = first_hit(subs, range, &cur_seq);
+	if (!node || notify_all(&subs->intervals, node, range, cur_seq))
 		return 0;
 	mmu_intervals_end(subs, range);
 	return -EAGAIN;
@@ -529,6 +587,8 @@ static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 	mmu_subscription_begins(&sub->subscribed);
 
 	intervals->nr++;
+	if (sub->ops->invalidate_start)
+		WRITE_ONCE(intervals->two_passes, true);
 	WRITE_ONCE(intervals->closing, false);
 	/* Ranges read it without a lock, but none is in progress here. */
 	if (!intervals->open)

@@ -26,6 +26,7 @@
  *	subscription; cleared some time after the last one has gone, when no
  *	counted range is left.
  * @closing: that time has passed: the end of the last counted range clears @open
+ * @two_passes: one of the subscriptions has, or has had, ->invalidate_start()
  * @nr: how many subscriptions there are
  * @seq: odd while the tree is frozen, which it is from the first invalidation
  *	that hits a subscription until no range is left in progress
@@ -45,6 +46,7 @@
 struct mmu_notifier_intervals {
 	bool open;
 	bool closing;
+	bool two_passes;
 	unsigned long nr;
 	unsigned long seq;
 	atomic_long_t in_progress;
