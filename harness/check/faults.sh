@@ -215,6 +215,8 @@ hooks_faults() {
 		's/(\treturn ptep_clear_young_notify.*\n)/$1$1/'
 	fault hooks 'NO ROW arch/arm/ f\(\) secondary_tlbs' arch/arm/tlb.h \
 		's/\z/void f(void)\n{\n\tmmu_notifier_arch_invalidate_secondary_tlbs(mm, 0, 1);\n}\n/'
+	fault hooks 'APART mm/memory.c:6' mm/memory.c \
+		's/(\tmmu_notifier_range_init.*\n)/$1\tmmap_read_lock(mm);\n/'
 	fault hooks 'NO ROW steps KVM seq' virt/kvm/mmu_notifier.c \
 		's/\z/bool seq = mmu_notifier_suppressed("seq");\n/'
 	fault hooks 'NO HOOK mm/memory.c zap\(\) UNMAP' $document 's/CLEAR/UNMAP/'

@@ -5,6 +5,7 @@
 # agrees with the code of the tag, by default series: each place that notifies has a
 # row of its own, with what it notifies of, each row has such a place, and the test
 # that a row names exists.  KVM's steps, which tests can suppress too, have rows.
+# And each range is initialised directly before its start.
 #
 # A row of the table is "FUNCTION() WHAT RANGE... TEST", below the name of its file in
 # bold; all files of an architecture are one.
@@ -52,6 +53,16 @@ notifying() {
 		{ what = "" }' | sed -E 's|^(arch/[^/]*/)[^ ]*|\1|'
 }
 
+# apart: "FILE:LINE" for each range that isn't initialised directly before its start
+apart() {
+	local file
+	files 'mmu_notifier_range_init' mm fs kernel arch |
+		while read -r file; do
+			show "$file" | awk -v file="$file" -f "$here/code.awk" \
+				-f "$here/adjacent.awk"
+		done
+}
+
 # steps: KVM's, in the same form
 steps() {
 	files 'mmu_notifier_suppressed' include/linux virt arch | while read -r file; do
@@ -88,9 +99,10 @@ awk '
 	NR == FNR { known[$1]; next }
 	$4 != "none" && $4 != "kernel" && !($4 in known) { print "NO TEST", $0 }
 ' <(known) "$tmp/rows" >>"$tmp/wrong"
+apart | sed 's/^/APART /' >>"$tmp/wrong"
 if [ -s "$tmp/wrong" ]; then
 	cat "$tmp/wrong"
-	die "hooks: $(wc -l <"$tmp/wrong") differences between $document and the code"
+	die "hooks: $(wc -l <"$tmp/wrong") differences between $document and the code, or APART"
 fi
 echo "$(wc -l <"$tmp/code") hooks, each in the table;" \
 	"$(grep -c ' none$' "$tmp/rows") without a test"
