@@ -107,7 +107,8 @@ static unsigned int wanted_by(const struct mmu_notifier_ops *ops)
 	       (ops->clear_young ? WANTS_YOUNG : 0) |
 	       (ops->test_young ? WANTS_TEST_YOUNG : 0) |
 	       (ops->arch_invalidate_secondary_tlbs ? WANTS_TLB : 0) |
-	       (ops->invalidate_range_start_finish ? WANTS_FINISH : 0);
+	       (ops->invalidate_range_start_finish ? WANTS_FINISH : 0) |
+	       (ops->flush_deferred ? WANTS_DEFERRED : 0);
 }
 
 /* --- the span that subscribers care for ----------------------------------- */
@@ -482,7 +483,8 @@ static void unlink_notifier(struct mmu_notifier_subscriptions *subs,
 
 /*
  * A TLB that shares the CPU's page tables is flushed where they change.  Who is asked for
- * many pages is asked for one, too.  And only a start leaves something to be finished.
+ * many pages is asked for one, too.  And only a start leaves something to be finished, or
+ * to be flushed.
  */
 static bool make_sense(const struct mmu_notifier_ops *ops)
 {
@@ -493,7 +495,7 @@ static bool make_sense(const struct mmu_notifier_ops *ops)
 	    !(ops->clear_flush_young && ops->clear_young && ops->test_young))
 		return false;
 	return ops->invalidate_range_start ||
-	       !ops->invalidate_range_start_finish;
+	       !(ops->invalidate_range_start_finish || ops->flush_deferred);
 }
 
 static enum mmu_notifier_joining_when
@@ -754,7 +756,7 @@ static void free_after_callbacks(struct mmu_notifier_subscriptions *subs,
  * After the last one no new callback begins, and @ops->free_notifier() runs when
  * those that are running have returned.  @ops->release() is not called, so the
  * caller must have dropped all translations, waited for those that a start has begun
- * to drop, and set up none again.
+ * to drop, flushed those that a start has dropped, and set up none again.
  *
  * A module must call mmu_notifier_synchronize() before its code goes away.
  *
@@ -826,6 +828,14 @@ static void wait_for_callbacks(struct mmu_notifier_subscriptions *subs,
 	mmu_notifier_wait_end(&wait);
 }
 
+/* What release() doesn't find any more, as the start of a range has dropped it. */
+static void flush_after_release(struct mmu_notifier_subscriptions *subs,
+				struct mm_struct *mm)
+{
+	if (mmu_notifier_has_deferred(subs))
+		mmu_notifier_flush_earlier(subs, mm);
+}
+
 /*
  * call_release - call release(), unless someone else does or did
  *
@@ -850,11 +860,12 @@ static bool call_release(struct mmu_notifier_subscriptions *subs,
 		return !theirs;
 	trace_mmu_notifier_release(mm, sub->ops, MMU_NOTIFIER_KIND_LIST);
 	if (!mmu_notifier_should_call(sub, sub->ops->release))
-		return true;
-	if (mmu_notifier_observed())
+		;
+	else if (mmu_notifier_observed())
 		mmu_notifier_observe_release(sub, mm);
 	else
 		sub->ops->release(sub, mm);
+	flush_after_release(subs, mm);
 	return true;
 }
 

@@ -25,6 +25,8 @@
  *    returned, or its owner has put it, having dropped all translations.  Either
  *    has waited for what earlier starts had begun, and later ones find nothing to
  *    drop.
+ *  - A start that may leave something in secondary TLBs is counted before and after;
+ *    any other flushes for those that may have, see mmu_notifier_batch.c.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -201,6 +203,25 @@ static int list_start(struct mmu_notifier_subscriptions *subs,
 	return ret;
 }
 
+/* What was dropped, but not flushed, this range doesn't find: it flushes afterwards. */
+static int list_start_or_defer(struct mmu_notifier_subscriptions *subs,
+			       struct mmu_notifier_range *range)
+{
+	int ret;
+
+	if (mmu_notifier_range_may_defer(range)) {
+		mmu_notifier_deferred_begins(subs);
+		ret = list_start(subs, range);
+		mmu_notifier_deferred_done(subs);
+		return ret;
+	}
+
+	ret = list_start(subs, range);
+	if (mmu_notifier_has_deferred(subs))
+		mmu_notifier_flush_earlier(subs, range->mm);
+	return ret;
+}
+
 static void list_end(struct mmu_notifier_subscriptions *subs,
 		     const struct mmu_notifier_range *range)
 {
@@ -269,7 +290,7 @@ static int notify_start(struct mmu_notifier_subscriptions *subs,
 	}
 
 	if (wants(subs, WANTS_START | WANTS_END) && !pass_over(subs, range)) {
-		ret = list_start(subs, range);
+		ret = list_start_or_defer(subs, range);
 		if (ret)
 			mmu_intervals_end(subs, range);
 		else
@@ -355,6 +376,8 @@ static __always_inline int clear_young(struct mm_struct *mm,
 					  sub->ops->clear_flush_young :
 					  sub->ops->clear_young, mm, start, end);
 	rcu_read_unlock();
+	if (flush && mmu_notifier_has_deferred(subs))
+		mmu_notifier_flush_earlier(subs, mm);
 
 	mmu_notifier_record_young(subs);
 	trace_mmu_notifier_young(mm, which, start, end, young);

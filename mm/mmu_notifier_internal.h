@@ -59,6 +59,20 @@ struct mmu_notifier_intervals {
 };
 
 /**
+ * struct mmu_notifier_deferred - whether secondary TLBs have to be flushed
+ * @begun: ranges whose subscribers may have dropped something without a flush
+ * @done: those of them whose subscribers have been notified
+ * @flushed: what @done was when the last flush began that has ended
+ *
+ * See mmu_notifier_batch.c.
+ */
+struct mmu_notifier_deferred {
+	atomic_long_t begun;
+	atomic_long_t done;
+	atomic_long_t flushed;
+};
+
+/**
  * struct mmu_notifier_subscriptions - all subscriptions of an mm
  * @list: the struct mmu_notifiers, newest first; written under @lock, read by
  *	@readers, and under RCU by those that call only what can't sleep
@@ -72,6 +86,7 @@ struct mmu_notifier_intervals {
  * @readers: those who are in a callback that may sleep, and ranges outside @span.
  *	Of this mm alone, so that a callback that sleeps delays only those that
  *	wait for this mm.  Allocated by the first subscription in @list.
+ * @deferred: flushes of those in @list
  * @intervals: the other kind of subscription
  * @puts: subscriptions that were put and are to be freed
  * @put_work: frees them when no callback of theirs runs
@@ -90,6 +105,7 @@ struct mmu_notifier_subscriptions {
 	unsigned long serial;
 	spinlock_t lock;	/* @list to @serial, @readers, @intervals */
 	struct mmu_notifier_readers *readers;
+	struct mmu_notifier_deferred deferred;
 	struct mmu_notifier_intervals intervals;
 	struct llist_head puts;
 	struct work_struct put_work;
@@ -111,6 +127,7 @@ enum mmu_notifier_wants {
 	WANTS_TEST_YOUNG	= 1 << 4,
 	WANTS_TLB		= 1 << 5,
 	WANTS_FINISH		= 1 << 6,
+	WANTS_DEFERRED		= 1 << 7,
 };
 
 /* Those that a subscriber misses outside the span that it cares for */
@@ -201,6 +218,29 @@ mmu_notifier_in_span(const struct mmu_notifier_subscriptions *subs,
 {
 	return start < READ_ONCE(subs->span.end) &&
 	       end > READ_ONCE(subs->span.start);
+}
+
+/* --- flushes that were deferred, mmu_notifier_batch.c ---------------------- */
+
+void mmu_notifier_deferred_begins(struct mmu_notifier_subscriptions *subs);
+void mmu_notifier_deferred_done(struct mmu_notifier_subscriptions *subs);
+void mmu_notifier_flush_earlier(struct mmu_notifier_subscriptions *subs,
+				struct mm_struct *mm);
+
+/* Whether a flush has ended that counts for @nr of the ranges that were deferred */
+static inline bool
+mmu_notifier_flushed_up_to(const struct mmu_notifier_subscriptions *subs, long nr)
+{
+	/* Pairs with the release in count_flushed(). */
+	return nr - atomic_long_read_acquire(&subs->deferred.flushed) <= 0;
+}
+
+/* Whether something may have been dropped that wasn't flushed */
+static inline bool
+mmu_notifier_has_deferred(const struct mmu_notifier_subscriptions *subs)
+{
+	return !mmu_notifier_flushed_up_to(subs,
+					   atomic_long_read(&subs->deferred.begun));
 }
 
 /* --- whether a subscription exists ---------------------------------------- */

@@ -93,7 +93,9 @@ enum mmu_notifier_event {
  * so its end must notify them, too.
  */
 #define MMU_NOTIFIER_RANGE_NOTIFIED	BIT(4)
-#define MMU_NOTIFIER_RANGE_READER_SHIFT	5
+/* Secondary TLBs may be flushed later, see mmu_notifier_range_may_defer(). */
+#define MMU_NOTIFIER_RANGE_DEFERRED	BIT(5)
+#define MMU_NOTIFIER_RANGE_READER_SHIFT	6
 
 /**
  * struct mmu_subscribed - whether a subscription of either kind exists
@@ -237,6 +239,26 @@ struct mmu_notifier_ops {
 	 */
 	void (*invalidate_range_end)(struct mmu_notifier *subscription,
 				     const struct mmu_notifier_range *range);
+
+	/**
+	 * @flush_deferred: flush from the TLB what starts have left in it.
+	 *
+	 * With it, a start of which mmu_notifier_range_may_defer() says so may leave
+	 * what it drops in the TLB, and this is called later, once for many of
+	 * them; the task that unmaps the pages keeps them locked until then.  The
+	 * translation itself must be dropped, and if the page can be written
+	 * through the TLB without it, must have been marked dirty, by the time
+	 * the start returns.
+	 *
+	 * On return nothing that was dropped before the call may be in the TLB.  It
+	 * may be called at any time, from many tasks at once, and also if there is
+	 * nothing to flush.  It is called after the start of any other range of the
+	 * mm, before page tables change.  It isn't called for what is left when the
+	 * last mmu_notifier_put() comes: whoever calls that must flush before.
+	 * Needs @invalidate_range_start.  Must not sleep.
+	 */
+	void (*flush_deferred)(struct mmu_notifier *subscription,
+			       struct mm_struct *mm);
 
 	/**
 	 * @arch_invalidate_secondary_tlbs: flush [start, end) from a TLB that
@@ -566,6 +588,20 @@ mmu_notifier_range_blockable(const struct mmu_notifier_range *range)
 }
 
 /**
+ * mmu_notifier_range_may_defer - check whether the TLB may be flushed later
+ * @range: what the callback was given
+ *
+ * Only for a subscriber that has @flush_deferred.
+ *
+ * Return: true if translations may be left in the TLB until that is called.
+ */
+static inline bool
+mmu_notifier_range_may_defer(const struct mmu_notifier_range *range)
+{
+	return range->flags & MMU_NOTIFIER_RANGE_DEFERRED;
+}
+
+/**
  * mmu_notifier_range_update_to_read_only - check whether this only write-protects
  * @range: what the callback was given
  *
@@ -886,6 +922,12 @@ mmu_notifier_range_blockable(const struct mmu_notifier_range *range)
 }
 
 static inline bool
+mmu_notifier_range_may_defer(const struct mmu_notifier_range *range)
+{
+	return false;
+}
+
+static inline bool
 mmu_notifier_range_update_to_read_only(const struct mmu_notifier_range *range)
 {
 	return false;
@@ -949,6 +991,8 @@ static inline void mmu_notifier_synchronize(void)
 #define pmdp_clear_young_notify		pmdp_test_and_clear_young
 
 #endif /* CONFIG_MMU_NOTIFIER */
+
+#include <linux/mmu_notifier_batch.h>
 
 /* Last: its macros have the names of functions defined above. */
 #include <linux/mmu_notifier_hooks.h>
