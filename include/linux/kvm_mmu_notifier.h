@@ -156,6 +156,49 @@ bool kvm_arch_pre_set_memory_attributes(struct kvm *kvm,
 					struct kvm_gfn_range *range);
 #endif
 
+/*
+ * With __KVM_HAVE_ARCH_DEFERRED_FLUSH, TLBs may hold what an invalidation has zapped, until
+ * kvm_flush_deferred().  The page is locked, and nothing else is mapped at its host
+ * address, so what only wants to keep the guest away from it, or to map it again, need
+ * not care.  Neither need dirty logging: it flushes if any bit is set, and the bit of a
+ * page that can be written to is set.
+ *
+ * What takes something away from the guest for reasons of its own, and flushes only if it
+ * has found an spte, flushes also if kvm_flush_is_deferred(), and a change of memslots
+ * calls kvm_flush_deferred().  kvm_flush_remote_tlbs() must not sleep.
+ */
+#ifdef __KVM_HAVE_ARCH_DEFERRED_FLUSH
+void kvm_flush_deferred(struct kvm *kvm);
+
+/* Exact for a caller that has mmu_lock; others may miss what was just zapped. */
+static inline bool __kvm_flush_is_deferred(struct kvm *kvm)
+{
+	/* Pairs with the release in kvm_flush_deferred(). */
+	long flushed = atomic_long_read_acquire(&kvm->mn_flushed);
+
+	return (long)(READ_ONCE(kvm->mn_dropped) - flushed) > 0;
+}
+#else
+static inline void kvm_flush_deferred(struct kvm *kvm)
+{
+}
+
+static inline bool __kvm_flush_is_deferred(struct kvm *kvm)
+{
+	return false;
+}
+#endif
+
+/**
+ * kvm_flush_is_deferred() - check whether TLBs may hold what isn't in page tables
+ * @kvm: the VM, whose mmu_lock is held
+ * @what: who asks, for tests that leave the step out
+ *
+ * Return: true if the caller must flush, even if it has found no spte.
+ */
+#define kvm_flush_is_deferred(kvm, what)				\
+	(unlikely(__kvm_flush_is_deferred(kvm)) && !mmu_notifier_suppressed(what))
+
 void kvm_mmu_invalidate_begin(struct kvm *kvm);
 void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end);
 void kvm_mmu_invalidate_end(struct kvm *kvm);

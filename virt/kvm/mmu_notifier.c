@@ -327,6 +327,62 @@ static void flush_if(struct kvm *kvm, bool needed)
 		kvm_flush_remote_tlbs(kvm);
 }
 
+#ifdef __KVM_HAVE_ARCH_DEFERRED_FLUSH
+/*
+ * In place of a flush, with mmu_lock still held: whoever has it next sees either the sptes
+ * or that a flush is due.
+ */
+static void defer_flush(struct kvm *kvm)
+{
+	lockdep_assert_held_write(&kvm->mmu_lock);
+	/* Pairs with the acquire in kvm_flush_deferred(). */
+	smp_store_release(&kvm->mn_dropped, kvm->mn_dropped + 1);
+}
+
+/**
+ * kvm_flush_deferred() - flush TLBs for the invalidations that have not done so
+ * @kvm: the VM
+ *
+ * Two that are called at the same time may both flush; neither returns before TLBs have
+ * been flushed for what was zapped before it was called.
+ *
+ * Context: any, mmu_lock may be held or not.  Doesn't sleep.
+ */
+void kvm_flush_deferred(struct kvm *kvm)
+{
+	/* What is counted here has been zapped, and what comes later isn't counted. */
+	unsigned long dropped = smp_load_acquire(&kvm->mn_dropped);
+	/* Pairs with the release below: those TLBs have been flushed. */
+	long flushed = atomic_long_read_acquire(&kvm->mn_flushed);
+
+	if ((long)(dropped - flushed) <= 0)
+		return;
+
+	if (!mmu_notifier_suppressed("flush_deferred"))
+		kvm_flush_remote_tlbs(kvm);
+	/* Encrypted guests may have written to their caches until now. */
+	kvm_arch_guest_memory_reclaimed(kvm);
+
+	while ((long)(dropped - flushed) > 0 &&
+	       !atomic_long_try_cmpxchg_release(&kvm->mn_flushed, &flushed, dropped))
+		;
+}
+
+static bool may_defer_flush(const struct mmu_notifier_range *range)
+{
+	return mmu_notifier_range_may_defer(range);
+}
+#else
+static void defer_flush(struct kvm *kvm)
+{
+}
+
+static bool may_defer_flush(const struct mmu_notifier_range *range)
+{
+	return false;
+}
+#endif /* __KVM_HAVE_ARCH_DEFERRED_FLUSH */
+
 /* Once an invalidation has begun: adds a range to it and unmaps the range. */
 bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range)
 {
@@ -362,6 +418,8 @@ struct hva_walk {
 	bool invalidate;
 	/* Flush TLBs, once for all, if a handler returned true */
 	bool flush;
+	/* ... or leave that to kvm_flush_deferred() */
+	bool defer;
 	bool may_block;
 	/* Age these, and no others; bit 0 is @start */
 	struct mmu_notifier_young_pages *pages;
@@ -420,7 +478,10 @@ kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
 	if (walk->invalidate)
 		kvm_mmu_invalidate_begin(kvm);
 	ret = hva_walk_memslots(kvm, walk);
-	flush_if(kvm, walk->flush && ret);
+	if (walk->defer && ret)
+		defer_flush(kvm);
+	else
+		flush_if(kvm, walk->flush && ret);
 	KVM_MMU_UNLOCK(kvm);
 
 	return ret;
@@ -466,9 +527,10 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 		.handler	= kvm_mmu_unmap_gfn_range,
 		.invalidate	= true,
 		.flush		= true,
+		.defer		= may_defer_flush(range),
 		.may_block	= mmu_notifier_range_blockable(range),
 	};
-	bool in_slots;
+	bool in_slots, deferred = false;
 	int idx;
 
 	trace_kvm_unmap_hva_range(range->start, range->end);
@@ -490,11 +552,14 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 		gfn_to_pfn_cache_invalidate_start(kvm, range->start, range->end);
 
 	if (in_slots)
-		kvm_walk_hva_range(kvm, &walk);
+		deferred = kvm_walk_hva_range(kvm, &walk) && walk.defer;
 	srcu_read_unlock(&kvm->srcu, idx);
 
-	/* This is slow on x86 with encrypted guests: not under mmu_lock. */
-	if (in_slots)
+	/*
+	 * This is slow on x86 with encrypted guests: not under mmu_lock.  And not before
+	 * the flush.
+	 */
+	if (in_slots && !deferred)
 		kvm_arch_guest_memory_reclaimed(kvm);
 
 	return 0;
@@ -616,6 +681,16 @@ static void kvm_mmu_notifier_young_pages(struct mmu_notifier *mn,
 #define kvm_mmu_notifier_young_pages	NULL
 #endif
 
+#ifdef __KVM_HAVE_ARCH_DEFERRED_FLUSH
+static void kvm_mmu_notifier_flush_deferred(struct mmu_notifier *mn,
+					    struct mm_struct *mm)
+{
+	kvm_flush_deferred(mn_to_kvm(mn));
+}
+#else
+#define kvm_mmu_notifier_flush_deferred	NULL
+#endif
+
 static void kvm_mmu_notifier_release(struct mmu_notifier *mn,
 				     struct mm_struct *mm)
 {
@@ -643,6 +718,7 @@ static const struct mmu_notifier_ops kvm_mmu_notifier_ops = {
 	.clear_young		= kvm_mmu_notifier_clear_young,
 	.test_young		= kvm_mmu_notifier_test_young,
 	.young_pages		= kvm_mmu_notifier_young_pages,
+	.flush_deferred		= kvm_mmu_notifier_flush_deferred,
 	.release		= kvm_mmu_notifier_release,
 	.only_spanned		= true,
 };
@@ -711,6 +787,9 @@ static void watch_memslots(struct kvm *kvm, const struct kvm_memslots *slots)
  * are part of the same wait in the figures of the mm.  Before that, if the memslots
  * are outside of what KVM was notified of so far, it waits for all others, which is
  * a wait of its own.
+ *
+ * On return TLBs have nothing that was zapped before: of a memslot that is deleted or
+ * moved, the invalidations have left no spte when it is published without it.
  */
 void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 				       struct kvm_memslots *slots)
@@ -734,6 +813,8 @@ void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 	}
 	rcu_assign_pointer(kvm->memslots[as_id], slots);
 	spin_unlock(&kvm->mn_lock);
+	if (!mmu_notifier_suppressed("deferred_slots"))
+		kvm_flush_deferred(kvm);
 	if (waited)
 		mmu_notifier_wait_end(&wait);
 }
@@ -804,7 +885,8 @@ void kvm_mmu_attributes_begin(struct kvm *kvm, gfn_t start, gfn_t end,
 	KVM_MMU_LOCK(kvm);
 	kvm_mmu_invalidate_begin(kvm);
 	flush_if(kvm, attributes_walk_memslots(kvm, start, end, attributes,
-					       attributes_unmap));
+					       attributes_unmap) ||
+		      kvm_flush_is_deferred(kvm, "deferred_attributes"));
 	KVM_MMU_UNLOCK(kvm);
 }
 

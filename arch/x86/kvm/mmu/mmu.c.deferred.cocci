@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+// TLBs may hold what is not in page tables any more, because a flush was deferred.
+
+// The guest page table that is to be shadowed may be written to through a TLB.
+// expect 1
+@write_protect@
+identifier write_protected;
+position p;
+@@
+  kvm_mmu_slot_gfn_write_protect(...)
+  {
+  ...
+- return write_protected@p;
++ return write_protected || kvm_flush_is_deferred(kvm, "deferred_protect");
+  }
+
+// What is zapped for KVM's own reasons must not be used any more, either.
+// expect 1
+@zap_gfn_range@
+position p;
+@@
+  kvm_zap_gfn_range(...)
+  {
+  ...
+- if (flush@p)
++ if (flush || kvm_flush_is_deferred(kvm, "deferred_zap"))
+  	kvm_flush_remote_tlbs_range(...);
+  ...
+  }
