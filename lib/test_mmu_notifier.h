@@ -3,7 +3,8 @@
  * The software secondary MMU, as its parts see it.
  *
  * The translations are in an XArray, so that they can be read and dropped, and
- * their young bits cleared, where the device lock can't be taken.
+ * their young bits cleared, where the device lock can't be taken.  That is also why
+ * what TEST_MN_DEFER has dropped stays there, with a mark, until its TLB is flushed.
  *
  * Lock order:
  *
@@ -42,6 +43,7 @@ struct test_counters {
 	atomic64_t tlb_flushes, tlb_dropped, wide;
 	atomic64_t flush_young, clear_young, test_young, young_pages, young;
 	atomic64_t refused, unpaired, released;
+	atomic64_t deferred, late, flushes;
 };
 
 struct test_event {

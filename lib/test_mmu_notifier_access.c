@@ -68,6 +68,9 @@ static int set_entry(struct test_mmu *mmu, unsigned long addr,
 		test_mn_drop_all(mmu);
 		mmu->tlb_used = 1;
 	}
+	/* Reclaim has mapped the page again, and is about to have the TLB flushed. */
+	if (xa_get_mark(&mmu->entries, addr >> PAGE_SHIFT, ENTRY_DROPPED))
+		return -ENOMEM;
 	/* Memory was reserved, but an invalidation drops the reservation. */
 	return xa_err(xa_store(&mmu->entries, addr >> PAGE_SHIFT,
 			       make_entry(pfn, flags),
@@ -205,6 +208,10 @@ int test_mn_map(struct test_mmu *mmu, unsigned long addr, bool write)
 			ret = fill(mmu, addr, write);
 		if (ret != -EAGAIN)
 			return ret;
+		/* What should have been flushed is found out, and not waited for. */
+		if (mmu->class == TEST_MN_DEFER &&
+		    test_mn_verify(mmu, addr) == -EINTR)
+			return -EINTR;
 		atomic64_inc(&mmu->count.retries);
 		cond_resched();
 	}
@@ -240,6 +247,37 @@ enum access_result {
 	ACCESS_MISMATCH,	/* it is not what the CPU has at this moment */
 };
 
+/*
+ * By what is only in the TLB.  Whoever has unmapped the page keeps it locked, and with it
+ * a reference, until the TLB has been flushed, which takes xa_lock for each entry.
+ */
+static enum access_result try_dropped(struct test_mmu *mmu, unsigned long addr,
+				      unsigned long len,
+				      struct test_access *access)
+{
+	unsigned long index = addr >> PAGE_SHIFT;
+	enum access_result result = ACCESS_FAULT;
+	struct page *page;
+	void *entry;
+
+	xa_lock(&mmu->entries);
+	entry = xa_load(&mmu->entries, index);
+	if (!entry || !xa_get_mark(&mmu->entries, index, ENTRY_DROPPED) ||
+	    (access->how != ACCESS_READ && !entry_writable(entry)))
+		goto unlock;
+	page = pfn_to_page(entry_pfn(entry));
+	if (!PageLocked(page)) {
+		result = ACCESS_MISMATCH;
+		goto unlock;
+	}
+	touch(access, page, offset_in_page(addr), len);
+	atomic64_inc(&mmu->count.late);
+	result = ACCESS_DONE;
+unlock:
+	xa_unlock(&mmu->entries);
+	return result;
+}
+
 static enum access_result try_access(struct test_mmu *mmu, unsigned long addr,
 				     unsigned long len,
 				     struct test_access *access)
@@ -248,6 +286,9 @@ static enum access_result try_access(struct test_mmu *mmu, unsigned long addr,
 	enum access_result result = ACCESS_MISMATCH;
 	struct folio *folio = NULL;
 	void *entry;
+
+	if (xa_get_mark(&mmu->entries, index, ENTRY_DROPPED))
+		return try_dropped(mmu, addr, len, access);
 
 	spin_lock(&mmu->lock);
 	entry = xa_load(&mmu->entries, index);

@@ -65,12 +65,13 @@ static int test_attach(struct test_file *file, union test_args *args)
 	struct test_mmu *mmu;
 	int ret;
 
-	if (attach->class < TEST_MN_PAGE_TABLE || attach->class > TEST_MN_SVA ||
+	if (attach->class < TEST_MN_PAGE_TABLE || attach->class > TEST_MN_DEFER ||
 	    attach->kind < TEST_MN_HLIST || attach->kind > TEST_MN_INTERVAL ||
 	    attach->flags)
 		return -EINVAL;
 	if (interval && (attach->class == TEST_MN_TLB ||
-			 attach->class == TEST_MN_SVA))
+			 attach->class == TEST_MN_SVA ||
+			 attach->class == TEST_MN_DEFER))
 		return -EINVAL;
 	if (interval && (bad_range(attach->start, attach->len) ||
 			 offset_in_page(attach->start | attach->len)))
@@ -259,6 +260,9 @@ static int test_stats(struct test_file *file, union test_args *args)
 		.refused = atomic64_read(&count->refused),
 		.unpaired = atomic64_read(&count->unpaired),
 		.in_progress = READ_ONCE(mmu->in_progress),
+		.deferred = atomic64_read(&count->deferred),
+		.late = atomic64_read(&count->late),
+		.flushes = atomic64_read(&count->flushes),
 		.released = atomic64_read(&count->released),
 	};
 	for (i = 0; i < TEST_MN_EVENTS; i++) {

@@ -9,7 +9,8 @@
  * The order of events makes the verdict reliable.  A translation is dropped before
  * the page table entry changes, and none is set before the range has ended.  So,
  * under the page table lock, an entry that disagrees with a translation that still
- * exists means that it was changed without notifying.
+ * exists means that it was changed without notifying.  Only where a TLB may be flushed
+ * later may a page be unmapped before; it is locked then.
  */
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
@@ -203,6 +204,22 @@ out:
 /* --- the verdict ---------------------------------------------------------- */
 
 /*
+ * awaits_flush - check whether a translation may be in a TLB, although it was dropped
+ *
+ * That is so for as long as the page is locked by whoever has unmapped it.
+ */
+static bool awaits_flush(struct xarray *entries, unsigned long index, void *entry)
+{
+	if (!xa_get_mark(entries, index, ENTRY_DROPPED))
+		return false;
+	if (PageLocked(pfn_to_page(entry_pfn(entry))))
+		return true;
+	/* It is flushed before the page is unlocked: is it still there after that? */
+	smp_rmb();
+	return xa_load(entries, index) != entry;
+}
+
+/*
  * compare - compare the translation with what the CPU's page tables contain
  *
  * The caller holds the lock under which @leaf would change.  If there is no
@@ -219,6 +236,8 @@ static void compare(struct test_verdict *verdict, struct test_leaf leaf)
 		return;
 	verdict->stale = !leaf.present || leaf.pfn != entry_pfn(entry) ||
 			 (entry_writable(entry) && !leaf.writable);
+	if (!leaf.present && awaits_flush(verdict->entries, index, entry))
+		verdict->stale = false;
 	if (verdict->stale)
 		xa_cmpxchg(verdict->entries, index, entry, NULL, GFP_NOWAIT);
 }

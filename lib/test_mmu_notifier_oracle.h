@@ -27,6 +27,9 @@ struct mm_struct;
 #define ENTRY_TIME_SHIFT 2
 #define ENTRY_PFN_SHIFT	22
 
+/* Marks one that was dropped, and is in a TLB that hasn't been flushed yet */
+#define ENTRY_DROPPED	XA_MARK_1
+
 static inline unsigned long entry_now(void)
 {
 	return ((unsigned long)jiffies_to_msecs(jiffies) << ENTRY_TIME_SHIFT) &

@@ -55,8 +55,28 @@ static unsigned long drop(struct test_mmu *mmu, unsigned long start,
 
 	xa_for_each_range(&mmu->entries, index, entry, start >> PAGE_SHIFT,
 			  (end - 1) >> PAGE_SHIFT) {
+		/* Only the TLB has it. */
+		if (xa_get_mark(&mmu->entries, index, ENTRY_DROPPED))
+			continue;
 		if (xa_erase(&mmu->entries, index))
 			dropped++;
+	}
+	return dropped;
+}
+
+/* What is written to through the TLB is dirty since it was mapped for writing. */
+static unsigned long drop_but_keep_in_tlb(struct test_mmu *mmu,
+					  unsigned long start, unsigned long end)
+{
+	unsigned long index, dropped = 0;
+	void *entry;
+
+	xa_for_each_range(&mmu->entries, index, entry, start >> PAGE_SHIFT,
+			  (end - 1) >> PAGE_SHIFT) {
+		if (xa_get_mark(&mmu->entries, index, ENTRY_DROPPED))
+			continue;
+		xa_set_mark(&mmu->entries, index, ENTRY_DROPPED);
+		dropped++;
 	}
 	return dropped;
 }
@@ -103,10 +123,11 @@ static void delay_range(struct test_mmu *mmu, enum test_mn_point point,
 /*
  * begin_range - drop the translations in a range and let none be set
  * @cur_seq: for an interval subscription, which does not count ranges itself
+ * @defer: leave them in the TLB
  */
 static void begin_range(struct test_mmu *mmu, unsigned long start,
 			unsigned long end, enum mmu_notifier_event event,
-			unsigned long cur_seq)
+			unsigned long cur_seq, bool defer)
 {
 	unsigned long dropped;
 
@@ -124,7 +145,9 @@ static void begin_range(struct test_mmu *mmu, unsigned long start,
 		WRITE_ONCE(mmu->in_progress, mmu->in_progress + 1);
 	}
 
-	if (mmu->class != TEST_MN_TLB) {
+	if (defer) {
+		dropped = drop_but_keep_in_tlb(mmu, start, end);
+	} else if (mmu->class != TEST_MN_TLB) {
 		dropped = drop(mmu, start, end);
 	} else if (end - start <= TLB_ENTRIES * PAGE_SIZE) {
 		dropped = drop(mmu, start, end);
@@ -165,7 +188,7 @@ static void remote_work(struct work_struct *work)
 
 	test_mn_delay_at(call->mmu, TEST_MN_START);
 	begin_range(call->mmu, call->start, call->end, call->event,
-		    call->cur_seq);
+		    call->cur_seq, false);
 	complete(&call->done);
 }
 
@@ -188,6 +211,15 @@ static void begin_range_remotely(struct test_mmu *mmu,
 	destroy_work_on_stack(&call.work);
 }
 
+static bool may_defer(struct test_mmu *mmu,
+		      const struct mmu_notifier_range *range)
+{
+	if (mmu->class != TEST_MN_DEFER || !mmu_notifier_range_may_defer(range))
+		return false;
+	atomic64_inc(&mmu->count.deferred);
+	return true;
+}
+
 /* Returns false if it would have to wait in a range that may not block. */
 static bool invalidate(struct test_mmu *mmu,
 		       const struct mmu_notifier_range *range,
@@ -205,7 +237,7 @@ static bool invalidate(struct test_mmu *mmu,
 	} else {
 		delay_range(mmu, TEST_MN_START, range);
 		begin_range(mmu, range->start, range->end, range->event,
-			    cur_seq);
+			    cur_seq, may_defer(mmu, range));
 	}
 	return true;
 }
@@ -239,6 +271,18 @@ static bool test_invalidate(struct mmu_interval_notifier *interval,
 	return invalidate(mmu, range, cur_seq);
 }
 
+/* Under a page table lock, maybe; whoever uses what is dropped here has xa_lock. */
+static void test_flush_deferred(struct mmu_notifier *sub, struct mm_struct *mm)
+{
+	struct test_mmu *mmu = mmu_of(sub);
+	unsigned long index;
+	void *entry;
+
+	atomic64_inc(&mmu->count.flushes);
+	xa_for_each_marked(&mmu->entries, index, entry, ENTRY_DROPPED)
+		xa_erase(&mmu->entries, index);
+}
+
 static void test_release(struct mmu_notifier *sub, struct mm_struct *mm)
 {
 	struct test_mmu *mmu = mmu_of(sub);
@@ -260,7 +304,8 @@ static int age(struct test_mmu *mmu, unsigned long start, unsigned long end,
 	atomic64_inc(calls);
 	xa_for_each_range(&mmu->entries, index, entry, start >> PAGE_SHIFT,
 			  (end - 1) >> PAGE_SHIFT) {
-		if (!(xa_to_value(entry) & ENTRY_YOUNG))
+		if (!(xa_to_value(entry) & ENTRY_YOUNG) ||
+		    xa_get_mark(&mmu->entries, index, ENTRY_DROPPED))
 			continue;
 		young = true;
 		if (clear)
@@ -385,6 +430,17 @@ static const struct mmu_notifier_ops page_table_ops = {
 	.young_pages = test_young_pages,
 };
 
+static const struct mmu_notifier_ops defer_ops = {
+	.release = test_release,
+	.invalidate_range_start = test_range_start,
+	.invalidate_range_end = test_range_end,
+	.flush_deferred = test_flush_deferred,
+	.clear_flush_young = test_flush_young,
+	.clear_young = test_clear_young,
+	.test_young = test_test_young,
+	.young_pages = test_young_pages,
+};
+
 static const struct mmu_notifier_ops tlb_ops = {
 	.release = test_release,
 	.invalidate_range_start = test_range_start,
@@ -413,6 +469,7 @@ static const struct mmu_notifier_ops *const ops_of_class[] = {
 	[TEST_MN_TLB] = &tlb_ops,
 	[TEST_MN_REMOTE] = &remote_ops,
 	[TEST_MN_SVA] = &sva_ops,
+	[TEST_MN_DEFER] = &defer_ops,
 };
 
 /* --- subscribing ---------------------------------------------------------- */

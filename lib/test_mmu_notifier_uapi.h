@@ -34,12 +34,17 @@
  *	only of TLB flushes.  Between the change of a page table and the flush it
  *	may be stale, so only TEST_MN_CHECK judges it, and it must be called only
  *	when nothing changes.  It can't use gigantic pages.
+ * @TEST_MN_DEFER: as @TEST_MN_PAGE_TABLE, with a TLB that is flushed once for many
+ *	ranges, where that is allowed.  Until then it goes on using what it has
+ *	dropped, which is stale only if the CPU maps something else or the page
+ *	isn't locked
  */
 enum test_mn_class {
 	TEST_MN_PAGE_TABLE = 1,
 	TEST_MN_TLB,
 	TEST_MN_REMOTE,
 	TEST_MN_SVA,
+	TEST_MN_DEFER,
 };
 
 /**
@@ -189,6 +194,9 @@ struct test_mn_delay {
  * @refused: ranges refused because they may not block
  * @unpaired: ends of ranges without a start
  * @in_progress: ranges in progress now; 0 for TEST_MN_INTERVAL
+ * @deferred: ranges whose translations were left in the TLB
+ * @late: accesses by these
+ * @flushes: calls of flush_deferred()
  * @released: how often it was notified that the address space goes away
  * @entries: number of translations now
  */
@@ -211,6 +219,9 @@ struct test_mn_stats {
 	__u64 refused;
 	__u64 unpaired;
 	__u64 in_progress;
+	__u64 deferred;
+	__u64 late;
+	__u64 flushes;
 	__u64 released;
 	__u64 entries;
 };

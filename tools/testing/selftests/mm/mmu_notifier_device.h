@@ -33,10 +33,11 @@ static const struct mn_class mn_classes[] = {
 	{ "remote", TEST_MN_REMOTE, TEST_MN_HLIST },
 	{ "remote_interval", TEST_MN_REMOTE, TEST_MN_INTERVAL },
 	{ "sva", TEST_MN_SVA, TEST_MN_HLIST },
+	{ "defer", TEST_MN_DEFER, TEST_MN_HLIST },
 	{}
 };
 
-#define NR_CLASSES	6
+#define NR_CLASSES	7
 
 /* The argument of TEST_MN_ATTACH for the whole address space. */
 static inline struct test_mn_attach mn_attach_all(unsigned int class,

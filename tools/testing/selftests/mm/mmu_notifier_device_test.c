@@ -24,8 +24,9 @@ TEST_PATH(arguments)
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_EQ(-EEXIST, attach(self->fd, self->class, self->kind));
 	EXPECT_EQ(-EINVAL, attach(self->fd, 0, TEST_MN_HLIST));
-	EXPECT_EQ(-EINVAL, attach(self->fd, TEST_MN_SVA + 1, TEST_MN_HLIST));
+	EXPECT_EQ(-EINVAL, attach(self->fd, TEST_MN_DEFER + 1, TEST_MN_HLIST));
 	EXPECT_EQ(-EINVAL, attach(self->fd, TEST_MN_SVA, TEST_MN_INTERVAL));
+	EXPECT_EQ(-EINVAL, attach(self->fd, TEST_MN_DEFER, TEST_MN_INTERVAL));
 	EXPECT_EQ(-EINVAL, attach(self->fd, TEST_MN_TLB, TEST_MN_INTERVAL));
 
 	EXPECT_EQ(-EINVAL, mn_read(self, p, buffer, 0));
@@ -360,12 +361,13 @@ static uint64_t wrong_attach(const struct target *t,
 	uint64_t wrong = t->whose == NO_MM ? 0 : ERROR(EEXIST);
 	bool interval = arg->kind == TEST_MN_INTERVAL;
 
-	if (arg->class < TEST_MN_PAGE_TABLE || arg->class > TEST_MN_SVA ||
+	if (arg->class < TEST_MN_PAGE_TABLE || arg->class > TEST_MN_DEFER ||
 	    (!interval && arg->kind != TEST_MN_HLIST) || arg->flags)
 		wrong |= ERROR(EINVAL);
 	if (!interval && (arg->start || arg->len))
 		wrong |= ERROR(EINVAL);
 	if (interval && (arg->class == TEST_MN_TLB || arg->class == TEST_MN_SVA ||
+			 arg->class == TEST_MN_DEFER ||
 			 (arg->start | arg->len) % PAGE || !arg->len ||
 			 beyond_end(arg->start, arg->len)))
 		wrong |= ERROR(EINVAL);

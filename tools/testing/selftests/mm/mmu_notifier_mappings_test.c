@@ -187,8 +187,9 @@ static void *spin(void *data)
 
 /*
  * If another CPU has the address space loaded, the flush of its TLB is deferred
- * until many pages have been unmapped.  The flush of secondary TLBs must not be.
- * Young pages are flushed a second time, as paging out begins by making them old.
+ * until many pages have been unmapped.  The flush of secondary TLBs is, too, but only
+ * for those that ask for it.  Young pages are flushed a second time, as paging out
+ * begins by making them old.
  */
 TEST_PATH(madv_pageout_two_cpus)
 {

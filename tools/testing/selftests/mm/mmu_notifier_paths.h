@@ -57,6 +57,12 @@ FIXTURE_VARIANT_ADD(mn, sva)
 	.kind = TEST_MN_HLIST,
 };
 
+FIXTURE_VARIANT_ADD(mn, defer)
+{
+	.class = TEST_MN_DEFER,
+	.kind = TEST_MN_HLIST,
+};
+
 FIXTURE_SETUP(mn)
 {
 	set_up(_metadata, &self->mn, variant->class, variant->kind);

@@ -63,10 +63,10 @@
  *						been dropped
  *	MUT_KEEP_OUT_FIRST	claim_later	a later range flushes before it is
  *						announced
+ *	MUT_DROPPED_UNLOCKED	claim_later	KVM notes what it has dropped without
+ *						mmu_lock
  *	MUT_FILL_NO_FLUSH	claim_mapped	a page is mapped without a flush
  *	MUT_PROTECT_NO_FLUSH	claim_protect	write-protection looks only at the spte
- *	MUT_DROPPED_UNLOCKED	claim_protect	KVM notes what it has dropped without
- *						mmu_lock
  *	MUT_RELEASE_NO_FLUSH	claim_released	release() is all there is
  *	MUT_RELEASE_FLUSH_FIRST	claim_released	it is called after the flush
  */

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pages that reclaim has unmapped, and that a secondary TLB still has: it is flushed once
+ * for a batch of them.
+ *
+ * A delay at the end of a range keeps reclaim between the two: the page is unmapped and
+ * locked, and the TLB isn't flushed.
+ */
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "mmu_notifier_harness.h"
+
+#define IN_WINDOW	60000000	/* cut short by end_window() */
+#define PATIENCE	10		/* seconds, for what should have happened */
+
+FIXTURE(batch)
+{
+	struct mn mn;
+};
+
+FIXTURE_SETUP(batch)
+{
+	set_up(_metadata, &self->mn, TEST_MN_DEFER, TEST_MN_HLIST);
+}
+
+FIXTURE_TEARDOWN(batch)
+{
+	close(self->mn.fd);
+}
+
+#define TEST_BATCH(name)						\
+	static void path_##name(struct __test_metadata *_metadata,	\
+				 struct mn *self);			\
+	TEST_F_TIMEOUT(batch, name, FOR_EVER)				\
+	{								\
+		path_##name(_metadata, &self->mn);			\
+	}								\
+	static void path_##name(struct __test_metadata *_metadata,	\
+				 struct mn *self)
+
+/* --- the window ------------------------------------------------------------ */
+
+struct advice {
+	char *addr;
+	size_t len;
+	int advice;
+	int ret;
+	pthread_t thread;
+};
+
+static void *advise(void *data)
+{
+	struct advice *advice = data;
+
+	run_anywhere();
+	advice->ret = madvise(advice->addr, advice->len, advice->advice);
+	return NULL;
+}
+
+static bool begin(struct advice *advice)
+{
+	return !pthread_create(&advice->thread, NULL, advise, advice);
+}
+
+static int finish(struct advice *advice)
+{
+	pthread_join(advice->thread, NULL);
+	return advice->ret;
+}
+
+static bool in_time(const struct timespec *since)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec - since->tv_sec > PATIENCE)
+		return false;
+	usleep(1000);
+	return true;
+}
+
+/* Reclaim waits with one page unmapped, and its flush deferred. */
+static bool in_window(struct mn *self, const char *addr)
+{
+	struct timespec begin;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (mn_stats(self).deferred == self->before.deferred ||
+	       count_pages(addr, PAGE, PM_PRESENT)) {
+		if (!in_time(&begin))
+			return false;
+	}
+	return true;
+}
+
+static bool flushed(struct mn *self)
+{
+	struct timespec begin;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (mn_stats(self).flushes == self->before.flushes) {
+		if (!in_time(&begin))
+			return false;
+	}
+	return true;
+}
+
+static void hold_window(struct mn *self)
+{
+	mn_delay(self, TEST_MN_END, IN_WINDOW);
+}
+
+static void end_window(struct mn *self)
+{
+	mn_delay(self, TEST_MN_END, 0);
+}
+
+/* No translation is stale; ranges are in progress. */
+static void check_now(struct __test_metadata *_metadata, struct mn *self)
+{
+	struct test_mn_check arg = { .len = -1ULL };
+
+	ASSERT_EQ(0, ioctl(self->fd, TEST_MN_CHECK, &arg));
+	EXPECT_EQ(0, arg.stale);
+}
+
+/* --- tests ----------------------------------------------------------------- */
+
+TEST_BATCH(one_flush)
+{
+	struct test_mn_stats now;
+	char *p;
+
+	if (!have_swap())
+		SKIP(return, NO_SWAP);
+	p = mirrored(_metadata, self, SMALL);
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_PAGEOUT));
+	now = mn_stats(self);
+	EXPECT_EQ(SMALL / PAGE, now.deferred - self->before.deferred);
+	EXPECT_LE(1, now.flushes - self->before.flushes);
+	EXPECT_GE(2, now.flushes - self->before.flushes);
+	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	usable(_metadata, self, p, SMALL);
+}
+
+/* What is written by the TLB alone isn't lost. */
+TEST_BATCH(late_write)
+{
+	struct advice pageout = { .len = PAGE, .advice = MADV_PAGEOUT };
+	char *p;
+
+	if (!have_swap())
+		SKIP(return, NO_SWAP);
+	p = mirrored(_metadata, self, PAGE);
+	pageout.addr = p;
+	hold_window(self);
+	ASSERT_TRUE(begin(&pageout));
+	EXPECT_TRUE(in_window(self, p));
+	EXPECT_TRUE(mn_fill(self, p, PAGE, BY_DEVICE_AGAIN));
+	EXPECT_LT(self->before.late, mn_stats(self).late);
+	end_window(self);
+	ASSERT_EQ(0, finish(&pageout));
+
+	check(_metadata, self);
+	EXPECT_TRUE(holds(p, PAGE, BY_DEVICE_AGAIN));
+	usable(_metadata, self, p, PAGE);
+}
+
+/* The page can't be had before the flush: the CPU waits for it. */
+TEST_BATCH(then_fault)
+{
+	struct advice pageout = { .len = PAGE, .advice = MADV_PAGEOUT };
+	struct advice populate = { .len = PAGE, .advice = MADV_POPULATE_WRITE };
+	char *p;
+
+	if (!have_swap())
+		SKIP(return, NO_SWAP);
+	p = mirrored(_metadata, self, PAGE);
+	pageout.addr = p;
+	populate.addr = p;
+	hold_window(self);
+	ASSERT_TRUE(begin(&pageout));
+	EXPECT_TRUE(in_window(self, p));
+	ASSERT_TRUE(begin(&populate));
+	usleep(100000);
+	EXPECT_EQ(0, count_pages(p, PAGE, PM_PRESENT));
+	EXPECT_TRUE(mn_fill(self, p, PAGE, BY_DEVICE_AGAIN));
+	end_window(self);
+	ASSERT_EQ(0, finish(&pageout));
+	ASSERT_EQ(0, finish(&populate));
+
+	check(_metadata, self);
+	EXPECT_TRUE(holds(p, PAGE, BY_DEVICE_AGAIN));
+	usable(_metadata, self, p, PAGE);
+}
+
+/* A range that isn't deferred flushes when it starts, whatever it covers. */
+TEST_BATCH(then_range)
+{
+	struct advice pageout = { .len = PAGE, .advice = MADV_PAGEOUT };
+	struct advice drop = { .len = PAGE, .advice = MADV_DONTNEED };
+	char *p, *other;
+
+	if (!have_swap())
+		SKIP(return, NO_SWAP);
+	other = mirrored(_metadata, self, PAGE);
+	p = mirrored(_metadata, self, PAGE);
+	pageout.addr = p;
+	drop.addr = other;
+	hold_window(self);
+	ASSERT_TRUE(begin(&pageout));
+	EXPECT_TRUE(in_window(self, p));
+	EXPECT_EQ(self->before.flushes, mn_stats(self).flushes);
+	ASSERT_TRUE(begin(&drop));
+	EXPECT_TRUE(flushed(self));
+	end_window(self);
+	ASSERT_EQ(0, finish(&pageout));
+	ASSERT_EQ(0, finish(&drop));
+
+	check(_metadata, self);
+	EXPECT_TRUE(holds(p, PAGE, BY_DEVICE));
+	EXPECT_TRUE(holds_zeros(other, PAGE));
+	usable(_metadata, self, p, PAGE);
+}
+
+/* Nothing is left for the CPU to wait for where a page of a file was mapped privately. */
+TEST_BATCH(then_zeropage)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct advice pageout = { .len = PAGE, .advice = MADV_PAGEOUT };
+	struct uffdio_register watch = { .range.len = PAGE,
+					 .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_zeropage zero = { .range.len = PAGE };
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	int fd = memory_file(PAGE);
+	uint64_t value = 1;
+	char *p;
+
+	if (!have_swap())
+		SKIP(return, NO_SWAP);
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(sizeof(value), pwrite(fd, &value, sizeof(value), 0));
+	p = map_flags(PAGE, MAP_PRIVATE, fd);
+	ASSERT_NE(NULL, p);
+	mirror_read(_metadata, self, p, PAGE);
+	watch.range.start = (uintptr_t)p;
+	zero.range.start = (uintptr_t)p;
+	pageout.addr = p;
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &watch));
+
+	hold_window(self);
+	ASSERT_TRUE(begin(&pageout));
+	EXPECT_TRUE(in_window(self, p));
+	EXPECT_EQ(0, mn_read(self, p, &value, sizeof(value)));
+	EXPECT_EQ(1, value);
+	EXPECT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	check_now(_metadata, self);
+	end_window(self);
+	ASSERT_EQ(0, finish(&pageout));
+
+	EXPECT_EQ(0, mn_read(self, p, &value, sizeof(value)));
+	EXPECT_EQ(0, value);
+	check(_metadata, self);
+	close(fd);
+	close(uffd);
+}
+
+/* A clean page may be dropped at once, so nothing must write to it any more. */
+TEST_BATCH(madv_free)
+{
+	char *p = mirrored(_metadata, self, SMALL);
+
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_FREE));
+	EXPECT_TRUE(agrees(self, p, SMALL));
+	self->before = mn_stats(self);
+	ASSERT_EQ(0, madvise(p, SMALL, MADV_PAGEOUT));
+	EXPECT_EQ(self->before.deferred, mn_stats(self).deferred);
+	told(_metadata, self, CLEAR);
+	usable(_metadata, self, p, SMALL);
+}
+
+/* Others are flushed at the start, and have the page no more. */
+TEST_BATCH(beside)
+{
+	struct advice pageout = { .len = PAGE, .advice = MADV_PAGEOUT };
+	struct mn other;
+	char *p;
+
+	if (!have_swap())
+		SKIP(return, NO_SWAP);
+	set_up(_metadata, &other, TEST_MN_PAGE_TABLE, TEST_MN_HLIST);
+	p = mirrored(_metadata, self, PAGE);
+	ASSERT_TRUE(agrees(&other, p, PAGE));
+	pageout.addr = p;
+	hold_window(self);
+	ASSERT_TRUE(begin(&pageout));
+	EXPECT_TRUE(in_window(self, p));
+	EXPECT_EQ(0, mn_stats(&other).entries);
+	EXPECT_TRUE(mn_fill(self, p, PAGE, BY_DEVICE_AGAIN));
+	end_window(self);
+	ASSERT_EQ(0, finish(&pageout));
+
+	check(_metadata, &other);
+	EXPECT_TRUE(agrees(&other, p, PAGE));
+	EXPECT_TRUE(holds(p, PAGE, BY_DEVICE_AGAIN));
+	usable(_metadata, self, p, PAGE);
+	close(other.fd);
+}
+
+TEST_HARNESS_MAIN
