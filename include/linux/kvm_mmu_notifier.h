@@ -43,8 +43,8 @@
  *
  * Changes of memory attributes and of guest_memfd files go the same way.
  *
- * The two checks of a fault, and the flush, have names by which tests of debug
- * kernels leave them out.
+ * The two checks of a fault, the flushes, and the check whether one was deferred, have
+ * names by which tests of debug kernels leave them out.
  */
 
 /**
@@ -170,34 +170,32 @@ bool kvm_arch_pre_set_memory_attributes(struct kvm *kvm,
 #ifdef __KVM_HAVE_ARCH_DEFERRED_FLUSH
 void kvm_flush_deferred(struct kvm *kvm);
 
-/* Exact for a caller that has mmu_lock; others may miss what was just zapped. */
-static inline bool __kvm_flush_is_deferred(struct kvm *kvm)
+/**
+ * kvm_flush_is_deferred() - check whether TLBs may have what isn't in page tables
+ * @kvm: the VM
+ *
+ * The caller has mmu_lock, or may miss what is zapped at this moment.
+ *
+ * Return: true if the caller must flush, even if it has found no spte.
+ */
+static inline bool kvm_flush_is_deferred(struct kvm *kvm)
 {
 	/* Pairs with the release in kvm_flush_deferred(). */
 	long flushed = atomic_long_read_acquire(&kvm->mn_flushed);
 
-	return (long)(READ_ONCE(kvm->mn_dropped) - flushed) > 0;
+	return unlikely((long)(READ_ONCE(kvm->mn_dropped) - flushed) > 0) &&
+	       !mmu_notifier_suppressed("deferred");
 }
 #else
 static inline void kvm_flush_deferred(struct kvm *kvm)
 {
 }
 
-static inline bool __kvm_flush_is_deferred(struct kvm *kvm)
+static inline bool kvm_flush_is_deferred(struct kvm *kvm)
 {
 	return false;
 }
 #endif
-
-/**
- * kvm_flush_is_deferred() - check whether TLBs may hold what isn't in page tables
- * @kvm: the VM, whose mmu_lock is held
- * @what: who asks, for tests that leave the step out
- *
- * Return: true if the caller must flush, even if it has found no spte.
- */
-#define kvm_flush_is_deferred(kvm, what)				\
-	(unlikely(__kvm_flush_is_deferred(kvm)) && !mmu_notifier_suppressed(what))
 
 void kvm_mmu_invalidate_begin(struct kvm *kvm);
 void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end);

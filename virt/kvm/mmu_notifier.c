@@ -813,7 +813,7 @@ void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 	}
 	rcu_assign_pointer(kvm->memslots[as_id], slots);
 	spin_unlock(&kvm->mn_lock);
-	if (!mmu_notifier_suppressed("deferred_slots"))
+	if (kvm_flush_is_deferred(kvm))
 		kvm_flush_deferred(kvm);
 	if (waited)
 		mmu_notifier_wait_end(&wait);
@@ -886,7 +886,7 @@ void kvm_mmu_attributes_begin(struct kvm *kvm, gfn_t start, gfn_t end,
 	kvm_mmu_invalidate_begin(kvm);
 	flush_if(kvm, attributes_walk_memslots(kvm, start, end, attributes,
 					       attributes_unmap) ||
-		      kvm_flush_is_deferred(kvm, "deferred_attributes"));
+		      kvm_flush_is_deferred(kvm));
 	KVM_MMU_UNLOCK(kvm);
 }
 

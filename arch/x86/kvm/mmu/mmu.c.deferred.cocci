@@ -11,7 +11,7 @@ position p;
   {
   ...
 - return write_protected@p;
-+ return write_protected || kvm_flush_is_deferred(kvm, "deferred_protect");
++ return write_protected || kvm_flush_is_deferred(kvm);
   }
 
 // What is zapped for KVM's own reasons must not be used any more, either.
@@ -23,7 +23,7 @@ position p;
   {
   ...
 - if (flush@p)
-+ if (flush || kvm_flush_is_deferred(kvm, "deferred_zap"))
++ if (flush || kvm_flush_is_deferred(kvm))
   	kvm_flush_remote_tlbs_range(...);
   ...
   }
