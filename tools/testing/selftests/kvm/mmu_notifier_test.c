@@ -24,6 +24,8 @@ static const struct path paths[] = {
 	{ "zap",		path_zap,		SHMEM | SHUGE },
 	{ "pageout",		path_pageout,		ANON | SHMEM },
 	{ "reclaim",		path_reclaim,		ANON | SHMEM },
+	{ "batch",		path_batch,		ANON },
+	{ "deferred",		path_deferred,		ANON },
 	{ "working-set",	path_working_set,	ANON | SHMEM },
 	{ "free",		path_free,		ANON },
 	{ "mremap",		path_mremap,		ALL },

@@ -23,6 +23,10 @@ const char *path_reclaim(void);
 const char *path_working_set(void);
 const char *path_free(void);
 
+/* paths_batch.c */
+const char *path_batch(void);
+const char *path_deferred(void);
+
 /* paths_merging.c */
 const char *path_ksm(void);
 const char *path_thp(void);
