@@ -26,7 +26,11 @@
  *    is gone.  Still, lazily freed folios aren't deferred: nobody would read them again.
  *
  *  - Any other range of the mm that a subscriber is notified of flushes before its start
- *    returns, whatever it covers.  So does what ages with a flush, and release().
+ *    returns, whatever it covers.  So does release(), and what ages with a flush, if it
+ *    finds something that is young.  If it doesn't, there may be a page that was used by
+ *    way of the TLB only, until it is flushed for the batch; it looks young the next
+ *    time.  To flush for each page that is old would leave nothing of a batch: reclaim
+ *    ages one folio after another, and unmaps those that are old.
  *
  * A task remembers the mms with a range that it has deferred, each once, and pins
  * them.  If there is no room, the range isn't deferred.
@@ -107,9 +111,8 @@ void mmu_notifier_deferred_done(struct mmu_notifier_subscriptions *subs)
 }
 
 /*
- * When the subscribers have been notified of a range that isn't deferred, asked for
- * accessed bits with a flush, or released: there is something that was deferred
- * before.
+ * When the subscribers have been notified of a range that isn't deferred, have flushed
+ * for accessed bits, or were released: there is something that was deferred before.
  */
 void mmu_notifier_flush_earlier(struct mmu_notifier_subscriptions *subs,
 				struct mm_struct *mm)

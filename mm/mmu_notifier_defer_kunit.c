@@ -30,6 +30,7 @@ struct lazy {
 	unsigned int deferred;		/* starts whose flush may be deferred */
 	unsigned int starts;		/* and others */
 	unsigned int flushes;
+	bool young;
 	/* where a start that has dropped something waits */
 	struct mn_gate *gate;
 };
@@ -86,7 +87,7 @@ static void lazy_release(struct mmu_notifier *mn, struct mm_struct *mm)
 static int lazy_young(struct mmu_notifier *mn, struct mm_struct *mm,
 		      unsigned long start, unsigned long end)
 {
-	return 0;
+	return to_lazy(mn)->young;
 }
 
 static const struct mmu_notifier_ops lazy_ops = {
@@ -232,6 +233,9 @@ static void defer_until_ageing_flushes(struct kunit *test)
 	struct lazy *sub = sub_new(test, mm, &lazy_ops);
 
 	defer_unmap(mm, 0);
+	mmu_notifier_clear_flush_young(mm, mn_page(8), mn_page(9));
+	KUNIT_EXPECT_EQ(test, sub->flushes, 0);
+	sub->young = true;
 	mmu_notifier_clear_young(mm, mn_page(8), mn_page(9));
 	KUNIT_EXPECT_EQ(test, sub->flushes, 0);
 	mmu_notifier_clear_flush_young(mm, mn_page(8), mn_page(9));

@@ -376,7 +376,8 @@ static __always_inline int clear_young(struct mm_struct *mm,
 					  sub->ops->clear_flush_young :
 					  sub->ops->clear_young, mm, start, end);
 	rcu_read_unlock();
-	if (flush && mmu_notifier_has_deferred(subs))
+	/* If all is old nobody flushes, and reclaim goes on with its batch. */
+	if (flush && young && mmu_notifier_has_deferred(subs))
 		mmu_notifier_flush_earlier(subs, mm);
 
 	mmu_notifier_record_young(subs);
