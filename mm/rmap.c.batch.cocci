@@ -32,13 +32,14 @@ position p;
 @defer@
 identifier try_to =~ "^try_to_(unmap|migrate)_one$";
 identifier folio, range;
+expression event, nr, mm;
 position p;
 @@
   try_to(struct folio *folio, ...)
   {
   ...
-  mmu_notifier_range_init@p(&range, MMU_NOTIFY_CLEAR, ...);
-+ if (should_defer_secondary(folio, flags))
+  mmu_notifier_range_init@p(&range, event, nr, mm, ...);
++ if (mm_has_notifiers(mm) && should_defer_secondary(folio, flags))
 + 	mmu_notifier_range_defer(&range);
   ...
   }
