@@ -9,10 +9,14 @@
  * in progress; insertions and removals requested meanwhile are put on a list, and
  * the end of the last range carries them out.
  *
- * Ranges are counted from the first subscription, which is inserted while none is
- * in progress, until some time after the last one has gone, when no counted range
- * is left.  (Some drivers insert and remove one for each page fault; they should
- * not take all locks of the mm for each.)
+ * Ranges are counted from the first subscription until some time after the last one
+ * has gone, when no counted range is left.  (Some drivers insert and remove one for
+ * each page fault; they should not take the locks of the mm for each.)
+ *
+ * The first one may be inserted while ranges are in progress that don't count
+ * themselves.  Its insertion waits until these have ended, see attach_locked(), and
+ * until then it is counted for them: nothing thaws, closes or is read.  Other
+ * insertions wait for it, as they would look at a count that isn't complete.
  *
  * A counted range carries MMU_NOTIFIER_RANGE_COUNTED, and its end relies on that.
  * It counts itself without a lock, and if it is outside of what the subscriptions
@@ -134,14 +138,18 @@ static bool is_any_counted(struct mmu_notifier_intervals *intervals)
 
 /*
  * Stop counting ranges, if that is due and no counted one is left.  The next
- * subscription is then inserted as the first one was, with no range in progress.
+ * subscription is then inserted as the first one was.
+ *
+ * If the tree is still frozen, the last range is on its way here.  So nobody waits for
+ * a thaw when the next one opens, and none comes to wait for the locks that it takes.
  */
 static void close_if_due(struct mmu_notifier_subscriptions *subs)
 {
 	struct mmu_notifier_intervals *intervals = &subs->intervals;
 
 	lockdep_assert_held(&subs->lock);
-	if (!intervals->closing || is_any_counted(intervals))
+	if (!intervals->closing || is_any_counted(intervals) ||
+	    is_frozen(intervals))
 		return;
 
 	WRITE_ONCE(intervals->open, false);
@@ -557,6 +565,7 @@ struct insertion {
 	const struct mmu_interval_notifier_ops *ops;
 	unsigned long start;
 	unsigned long last;
+	bool opens;
 };
 
 /*
@@ -570,7 +579,7 @@ struct insertion {
 static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 {
 	struct mmu_notifier_intervals *intervals = &subs->intervals;
-	const struct insertion *insertion = data;
+	struct insertion *insertion = data;
 	struct mmu_interval_notifier *sub = insertion->sub;
 	bool was_frozen = is_frozen(intervals);
 
@@ -590,9 +599,13 @@ static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 	if (sub->ops->invalidate_start)
 		WRITE_ONCE(intervals->two_passes, true);
 	WRITE_ONCE(intervals->closing, false);
-	/* Ranges read it without a lock, but none is in progress here. */
-	if (!intervals->open)
+	if (!intervals->open) {
+		/* Until complete_insertion(). */
+		insertion->opens = true;
+		intervals->opening = true;
+		atomic_long_inc(&intervals->in_progress);
 		WRITE_ONCE(intervals->open, true);
+	}
 
 	WRITE_ONCE(intervals->first, min(intervals->first, insertion->start));
 	WRITE_ONCE(intervals->last, max(intervals->last, insertion->last));
@@ -609,9 +622,24 @@ static void attach_interval(struct mmu_notifier_subscriptions *subs, void *data)
 		thaw(intervals);
 }
 
+/* All ranges in progress count themselves. */
+static void complete_insertion(struct mmu_notifier_subscriptions *subs,
+			       void *data)
+{
+	const struct insertion *insertion = data;
+
+	if (!insertion->opens)
+		return;
+
+	spin_lock(&subs->lock);
+	subs->intervals.opening = false;
+	spin_unlock(&subs->lock);
+	uncount_range(subs);
+}
+
 /*
- * Only the first subscription must be attached while no range is in progress.
- * Afterwards ranges are counted.
+ * Only the first subscription has to wait for ranges in progress, and others until it
+ * has.  Afterwards ranges are counted.
  *
  * Return: whether it is attached; if not, it must be attached as the first one.
  */
@@ -626,7 +654,7 @@ static bool attach_to_open(struct mm_struct *mm, struct insertion *insertion)
 		return false;
 
 	spin_lock(&subs->lock);
-	open = subs->intervals.open;
+	open = subs->intervals.open && !subs->intervals.opening;
 	if (open)
 		attach_interval(subs, insertion);
 	spin_unlock(&subs->lock);
@@ -648,8 +676,9 @@ static noinline int insert_interval(struct mmu_interval_notifier *sub,
 		.start = start,
 	};
 	const struct mmu_notifier_joining joining = {
-		.when = MMU_NOTIFIER_JOIN_BETWEEN,
+		.waits = true,
 		.attach = attach_interval,
+		.complete = complete_insertion,
 		.data = &insertion,
 	};
 	int ret = 0;
@@ -688,8 +717,9 @@ static noinline int insert_interval(struct mmu_interval_notifier *sub,
  * until mmu_interval_notifier_remove(), which must follow.
  *
  * Context: may sleep.  If @mm has no other interval subscription, takes
- * cpu_hotplug_lock, then mmap_lock for writing, the VMA locks and all reverse map
- * locks of the mm.
+ * cpu_hotplug_lock, then mmap_lock for writing, the VMA locks and, one at a time, the
+ * reverse map locks of the mm.  The caller holds none of them, nor a lock that a
+ * callback takes, those of @interval_sub included.
  *
  * Return: 0; -EOVERFLOW if @length is 0 or too large, -EINTR if a signal is
  * pending, -ENOMEM, or -EINVAL if @ops has an invalidate_start() alone.  Then nothing
@@ -719,7 +749,8 @@ EXPORT_SYMBOL_GPL(mmu_interval_notifier_insert);
  * See mmu_interval_notifier_insert().
  *
  * Context: may sleep.  mmap_lock is held for writing.  If @mm has no other interval
- * subscription, takes the VMA locks and all reverse map locks of the mm.
+ * subscription, takes the VMA locks and, one at a time, the reverse map locks of the
+ * mm.  The caller holds no lock that a callback takes.
  *
  * Return: as mmu_interval_notifier_insert(); also -EAGAIN if this would be the
  * first subscription in the system and CPU hotplug takes very long.

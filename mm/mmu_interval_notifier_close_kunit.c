@@ -20,6 +20,7 @@
 
 #include "mmu_notifier_internal.h"
 #include "mmu_notifier_kunit.h"
+#include "mmu_notifier_registrant_kunit.h"
 
 static struct mmu_notifier_intervals *intervals_of(struct mm_struct *mm)
 {
@@ -71,6 +72,7 @@ static void expect_closed(struct kunit *test, struct mm_struct *mm, bool armed)
 	struct mmu_notifier_range range;
 
 	KUNIT_EXPECT_FALSE(test, intervals->open);
+	KUNIT_EXPECT_FALSE(test, intervals->opening);
 	KUNIT_EXPECT_FALSE(test, intervals->closing);
 	KUNIT_EXPECT_EQ(test, intervals->nr, 0);
 	KUNIT_EXPECT_EQ(test, in_progress(mm), 0);
@@ -476,6 +478,45 @@ static void removed_twice_before_insertion(struct kunit *test)
 	mn_expect_no_report(test);
 }
 
+/*
+ * Removed before its insertion, the first one, has returned.  That is a mistake, but the
+ * mm must not close before, nor stay open for good.
+ */
+static void removed_while_opening(struct kunit *test)
+{
+	struct mm_struct *mm = mn_test_mm(test);
+	unsigned long count = atomic_read(&mm->mm_count);
+	struct file *file = mn_test_file(test);
+	struct mn_registrant *comes = mn_registrant_new(test, mm);
+	struct remover *goes = mn_test_alloc(test, sizeof(*goes));
+	struct mn_thread *first, *second;
+	struct mn_holder *range;
+
+	mn_test_vma(test, mm, mn_page(0), file);
+	range = mn_range_new(test, mm, file);
+	comes->interval = true;
+	first = mn_thread_run(test, mn_register_thread, comes);
+	mn_expect_appears(test, comes);
+	expect_open(test, mm, 1, 1);
+
+	goes->test = test;
+	goes->listener = comes->listener;
+	second = mn_thread_run(test, remove_thread, goes);
+	KUNIT_EXPECT_FALSE(test, mn_thread_returned(second));
+	time_passes(mm);
+	expect_open(test, mm, 0, 1);
+	KUNIT_EXPECT_FALSE(test, mn_thread_returned(first));
+
+	mn_holder_end(test, range);
+	KUNIT_ASSERT_TRUE(test, mn_thread_join(first));
+	KUNIT_ASSERT_TRUE(test, mn_thread_join(second));
+	KUNIT_EXPECT_EQ(test, comes->ret, 0);
+	KUNIT_EXPECT_EQ(test, comes->listener->starts, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&mm->mm_count), count);
+	expect_closed(test, mm, false);
+	mn_expect_no_report(test);
+}
+
 static struct kunit_case mmu_interval_notifier_close_cases[] = {
 	KUNIT_CASE(closes_after_the_last),
 	KUNIT_CASE(closes_after_ranges),
@@ -490,6 +531,7 @@ static struct kunit_case mmu_interval_notifier_close_cases[] = {
 	KUNIT_CASE(freed_before),
 	KUNIT_CASE(removed_twice_while_frozen),
 	KUNIT_CASE(removed_twice_before_insertion),
+	KUNIT_CASE(removed_while_opening),
 	{ }
 };
 

@@ -6,21 +6,22 @@
  * see mmu_notifier_readers.h, since callbacks may sleep; or under RCU, for those that
  * may not.  Every mm has readers of its own.
  *
- * Registration takes all locks under which a range can be in progress: mmap_lock
- * for writing, every VMA lock, every reverse map lock.  So no range is in
- * progress at the moment a subscription appears, and from then on the
- * subscriber is notified of every start in the span that it cares for.
- * If the span is empty at first, it is enough that when registration returns every
- * range in progress has seen it: it joins, then each lock is taken and released in
- * turn.  The same is enough for TLBs; accessed bits and release() need no lock.
+ * A subscription appears while ranges are in progress, and they remember of whom they
+ * were notifying: see mmu_notifier_deliver.c.  Then registration takes and releases, in
+ * turn, each lock under which a range can be in progress: it has mmap_lock for
+ * writing, and takes every VMA lock and every reverse map lock.  A range that looked for
+ * subscribers before the subscription appeared has begun under one of these locks
+ * before registration came to it, and registration waits for its end.  One that begins
+ * under a lock that registration has passed finds the subscription.
+ * TLBs are flushed under the same locks.  Accessed bits and release() need none.
  * A removal takes none of them: it waits for the callbacks that are running.
  *
  * Lock order:
  *
  *	mmap_lock
  *	  cpu_hotplug_lock (only tried), then the jump label locks
- *	  mm_take_all_locks(), see mm_all_locks.c
- *	    mmu_notifier_subscriptions::lock
+ *	  VMA locks, a reverse map lock: mm_pass_all_locks(), see mm_all_locks.c
+ *	  mmu_notifier_subscriptions::lock
  *
  * Whoever waits for readers holds the mutex for that, see mmu_notifier_readers.c,
  * and takes nothing inside.
@@ -30,6 +31,10 @@
  *  - The static key is on from before a subscription appears until after the
  *    last one has gone.  It changes while ranges are in progress, but only in
  *    mms that have no subscription.
+ *  - From when a subscription appears nothing can fail any more: it may already have
+ *    been notified.
+ *  - mmap_lock is held until registration has passed all locks, so whoever finds a
+ *    subscription with mmap_lock held finds one whose registration is complete.
  *  - Whoever finds ->released clear under the lock calls release(), so it is
  *    called once.  The subscription stays in the list until release() has
  *    returned: what it still maps is still invalidated.
@@ -144,8 +149,8 @@ static struct mmu_notifier_span initial_span(const struct mmu_notifier_ops *ops)
 /*
  * A range may read one bound before and the other after.  That is harmless: a span
  * shrinks only to something that is in it; and of one that grows, a range reads the
- * old one or more, and mmu_notifier_add_span() waits.  It grows also while no range is
- * in progress, for a registration, and to everything when the list is empty.
+ * old one or more, and mmu_notifier_add_span() or the registration waits for it.  It
+ * grows to everything when the list is empty.
  */
 static void set_span(struct mmu_notifier_subscriptions *subs,
 		     struct mmu_notifier_span span)
@@ -315,7 +320,7 @@ void __mmu_notifier_subscriptions_destroy(struct mm_struct *mm)
 }
 
 /*
- * attach_locked - make a subscription appear
+ * attach_locked - make a subscription appear, and wait for ranges that don't know of it
  *
  * Consumes the caller's reference of the static key on success.
  */
@@ -323,9 +328,7 @@ static int attach_locked(struct mm_struct *mm,
 			 const struct mmu_notifier_joining *joining)
 {
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
-	bool between = joining->when == MMU_NOTIFIER_JOIN_BETWEEN;
 	struct mmu_notifier_readers *new_readers = NULL;
-	struct mm_all_locks locks;
 	bool was_armed;
 	int ret = -ENOMEM;
 
@@ -342,20 +345,21 @@ static int attach_locked(struct mm_struct *mm,
 		new_readers = mmu_notifier_readers_alloc();
 		if (!new_readers)
 			goto undo;
-		/* A range that finds ->wants set must find them, too. */
-		between |= !!mm->notifier_subscriptions;
+	}
+	if (signal_pending(current)) {
+		ret = -EINTR;
+		goto undo;
 	}
 
-	if (between)
-		ret = mm_take_all_locks(mm, &locks);
-	else
-		ret = signal_pending(current) ? -EINTR : 0;
-	if (ret)
-		goto undo;
-
 	spin_lock(&subs->lock);
-	if (new_readers)
+	if (new_readers) {
 		subs->readers = new_readers;
+		/*
+		 * A range that finds ->wants set uses ->readers.  Pairs with
+		 * smp_load_acquire() in is_list_concerned().
+		 */
+		smp_wmb();
+	}
 	/* For attach_to_open(), and for hooks, which depend on the address. */
 	smp_store_release(&mm->notifier_subscriptions, subs);
 	was_armed = subs->armed;
@@ -364,10 +368,10 @@ static int attach_locked(struct mm_struct *mm,
 	spin_unlock(&subs->lock);
 	mmu_notifier_figures_show(&subs->figures);
 
-	if (between)
-		mm_drop_all_locks(mm, &locks);
-	else if (joining->when == MMU_NOTIFIER_JOIN_THEN_WAIT)
+	if (joining->waits)
 		mm_pass_all_locks(mm);
+	if (joining->complete)
+		joining->complete(subs, joining->data);
 
 	if (was_armed)
 		mmu_notifier_key_put();
@@ -498,16 +502,13 @@ static bool make_sense(const struct mmu_notifier_ops *ops)
 	       !(ops->invalidate_range_start_finish || ops->flush_deferred);
 }
 
-static enum mmu_notifier_joining_when
-may_join_when(const struct mmu_notifier_ops *ops)
+/*
+ * Whether a subscriber must not miss what is in progress.  It has nothing yet whose
+ * accessed bits could be missed.
+ */
+static bool must_wait(const struct mmu_notifier_ops *ops)
 {
-	bool ranges = wanted_by(ops) & (WANTS_START | WANTS_END);
-
-	if (ranges && !ops->only_spanned)
-		return MMU_NOTIFIER_JOIN_BETWEEN;
-	if (ranges || ops->arch_invalidate_secondary_tlbs)
-		return MMU_NOTIFIER_JOIN_THEN_WAIT;
-	return MMU_NOTIFIER_JOIN_ANY_TIME;
+	return wanted_by(ops) & (WANTS_START | WANTS_END | WANTS_TLB);
 }
 
 /* Not inlined, so that all callers share the WARN_ON_ONCE(). */
@@ -523,7 +524,7 @@ static noinline int register_notifier(struct mmu_notifier *sub,
 	};
 	const struct mmu_notifier_joining joining = {
 		.to_list = true,
-		.when = may_join_when(ops),
+		.waits = must_wait(ops),
 		.attach = attach_notifier,
 		.data = &registration,
 	};
@@ -554,9 +555,13 @@ static noinline int register_notifier(struct mmu_notifier *sub,
  * mmu_notifier_put(); one of them must follow.  mmget_not_zero() on ->mm says
  * whether the address space still exists.
  *
+ * On return no range is in progress of which @subscription was not notified.  Its
+ * callbacks may run before that, but none for a range that began before them: an end
+ * always comes after its start.
+ *
  * Context: may sleep.  Takes cpu_hotplug_lock, then mmap_lock for writing, the VMA
- * locks and all reverse map locks of the mm; the caller holds none of them, nor a
- * lock that is held while one of them is taken.
+ * locks and, one at a time, the reverse map locks of the mm.  The caller holds none of
+ * them, nor a lock that a callback takes, those of @subscription included.
  *
  * Return: 0; -EINTR if a signal is pending, -ENOMEM, or -EINVAL for a
  * combination of callbacks that makes no sense.  Then nothing has changed, in the
@@ -577,8 +582,9 @@ EXPORT_SYMBOL_GPL(mmu_notifier_register);
  *
  * See mmu_notifier_register(), which is to be preferred.
  *
- * Context: may sleep.  mmap_lock is held for writing.  Takes the VMA locks and all
- * reverse map locks of the mm.
+ * Context: may sleep.  mmap_lock is held for writing.  Takes the VMA locks and, one at
+ * a time, the reverse map locks of the mm.  The caller holds no lock that a callback
+ * takes.
  *
  * Return: as mmu_notifier_register(); also -EAGAIN if this would be the first
  * subscription in the system and CPU hotplug takes very long.
@@ -592,7 +598,10 @@ EXPORT_SYMBOL_GPL(__mmu_notifier_register);
 
 /* --- get and put ---------------------------------------------------------- */
 
-/* With mmap_lock held, the registration of what is found is complete. */
+/*
+ * With mmap_lock held, the registration of what is found is complete: attach_locked()
+ * has passed all locks.
+ */
 static struct mmu_notifier *find_and_get(struct mm_struct *mm,
 					 const struct mmu_notifier_ops *ops)
 {
@@ -630,8 +639,9 @@ static struct mmu_notifier *find_and_get(struct mm_struct *mm,
  * registered, @ops->free_notifier() gets it back unchanged.  Each call must be
  * matched by a mmu_notifier_put().  ->mm is pinned with mmgrab() until then.
  *
- * Context: may sleep.  mmap_lock is held for writing.  Takes the VMA locks and all
- * reverse map locks of the mm, if it creates one.
+ * Context: may sleep.  mmap_lock is held for writing.  Takes the VMA locks and, one at
+ * a time, the reverse map locks of the mm, if it creates one.  The caller holds no lock
+ * that a callback takes.
  *
  * Return: the subscription; or an ERR_PTR() as from @ops->alloc_notifier() or
  * __mmu_notifier_register(), or -EOVERFLOW.

@@ -16,7 +16,9 @@
  *    the span is one that is notified before page tables change.
  *  - A range remembers the newest subscriber that was notified of its start.  Those
  *    that join the list later have a greater serial number, and aren't called for
- *    this range.  So whoever is notified of the end has been of the start.
+ *    this range.  So whoever is notified of the end has been of the start.  A range
+ *    that found no subscriber to walk the list for, or began before the static key was
+ *    on, is not marked as notified, and its end doesn't walk the list.
  *  - A start that fails leaves nobody notified: the end goes to exactly those whose
  *    start returned 0, and the range is not in progress any more.
  *  - Every start returns before a finish is called, and every finish before the
@@ -39,6 +41,15 @@
 static bool wants(struct mmu_notifier_subscriptions *subs, unsigned int which)
 {
 	return READ_ONCE(subs->wants) & which;
+}
+
+/*
+ * Whether a range must look into the list.  The acquire, for ->readers, pairs with
+ * smp_wmb() in attach_locked().
+ */
+static bool is_list_concerned(struct mmu_notifier_subscriptions *subs)
+{
+	return smp_load_acquire(&subs->wants) & (WANTS_START | WANTS_END);
 }
 
 /* --- ranges --------------------------------------------------------------- */
@@ -289,7 +300,7 @@ static int notify_start(struct mmu_notifier_subscriptions *subs,
 			return ret;
 	}
 
-	if (wants(subs, WANTS_START | WANTS_END) && !pass_over(subs, range)) {
+	if (is_list_concerned(subs) && !pass_over(subs, range)) {
 		ret = list_start_or_defer(subs, range);
 		if (ret)
 			mmu_intervals_end(subs, range);

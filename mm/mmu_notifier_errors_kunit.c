@@ -24,7 +24,6 @@
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
 
-#include "mm_all_locks.h"
 #include "mmu_notifier_internal.h"
 #include "mmu_notifier_kunit.h"
 
@@ -395,11 +394,6 @@ static struct mmu_notifier_subscriptions *no_subscriptions(struct mm_struct *mm)
 	return NULL;
 }
 
-static int no_locks(struct mm_all_locks *list)
-{
-	return -ENOMEM;
-}
-
 static void subscriptions_fail(struct kunit *test)
 {
 	kunit_activate_static_stub(test, mmu_notifier_subscriptions_alloc,
@@ -409,16 +403,6 @@ static void subscriptions_fail(struct kunit *test)
 static void subscriptions_work(struct kunit *test)
 {
 	kunit_deactivate_static_stub(test, mmu_notifier_subscriptions_alloc);
-}
-
-static void locks_fail(struct kunit *test)
-{
-	kunit_activate_static_stub(test, mm_all_locks_grow, no_locks);
-}
-
-static void locks_work(struct kunit *test)
-{
-	kunit_deactivate_static_stub(test, mm_all_locks_grow);
 }
 
 static void signal_comes(struct kunit *test)
@@ -437,16 +421,12 @@ static const struct trouble no_memory_for_mm = {
 	-ENOMEM, subscriptions_fail, subscriptions_work, true,
 };
 
-static const struct trouble no_memory_for_locks = {
-	-ENOMEM, locks_fail, locks_work,
-};
-
 static const struct trouble signal_pending_already = {
 	-EINTR, signal_comes, signal_goes,
 };
 
 static const struct trouble * const troubles[] = {
-	&no_memory_for_mm, &no_memory_for_locks, &signal_pending_already,
+	&no_memory_for_mm, &signal_pending_already,
 };
 
 static struct mm_struct *mm_with_vma(struct kunit *test)
@@ -497,13 +477,7 @@ static void no_memory(struct kunit *test)
 	expect_trouble(test, &no_memory_for_mm, false);
 }
 
-static void no_memory_for_a_list_of_locks(struct kunit *test)
-{
-	expect_trouble(test, &no_memory_for_locks, false);
-	expect_trouble(test, &no_memory_for_locks, true);
-}
-
-/* Taking all locks of a large address space takes long, so a signal aborts it */
+/* Once the subscription has appeared, a signal is no reason to give up any more */
 static void signal_pending_before(struct kunit *test)
 {
 	expect_trouble(test, &signal_pending_already, false);
@@ -963,7 +937,6 @@ static void inserted_again(struct kunit *test)
 
 static struct kunit_case mmu_notifier_errors_cases[] = {
 	KUNIT_CASE(no_memory),
-	KUNIT_CASE(no_memory_for_a_list_of_locks),
 	KUNIT_CASE(signal_pending_before),
 	KUNIT_CASE(bad_ops_refused),
 	KUNIT_CASE(exited_mm_refused),

@@ -22,9 +22,10 @@
 
 /**
  * struct mmu_notifier_intervals - the interval subscriptions of an mm
- * @open: ranges are counted.  Set under mm_take_all_locks() by the first
- *	subscription; cleared some time after the last one has gone, when no
- *	counted range is left.
+ * @open: ranges count themselves.  Set by the first subscription; cleared some time
+ *	after the last one has gone, when no counted range is left.
+ * @opening: but there may be ranges in progress that don't.  Until they have ended, the
+ *	one who opened is counted in @in_progress for them.
  * @closing: that time has passed: the end of the last counted range clears @open
  * @two_passes: one of the subscriptions has, or has had, ->invalidate_start()
  * @nr: how many subscriptions there are
@@ -41,10 +42,11 @@
  * @close_work: sets @closing
  *
  * All but @in_progress is under mmu_notifier_subscriptions::lock.  @open to @last,
- * but for @nr, are also read without it.
+ * but for @opening and @nr, are also read without it.
  */
 struct mmu_notifier_intervals {
 	bool open;
+	bool opening;
 	bool closing;
 	bool two_passes;
 	unsigned long nr;
@@ -135,29 +137,20 @@ enum mmu_notifier_wants {
 			 WANTS_YOUNG | WANTS_TEST_YOUNG)
 
 /**
- * enum mmu_notifier_joining_when - what a subscription may meet when it appears
- * @MMU_NOTIFIER_JOIN_ANY_TIME: anything: it needs to know of no range
- * @MMU_NOTIFIER_JOIN_THEN_WAIT: ranges in progress, which are waited for
- * @MMU_NOTIFIER_JOIN_BETWEEN: no range in progress
- */
-enum mmu_notifier_joining_when {
-	MMU_NOTIFIER_JOIN_ANY_TIME,
-	MMU_NOTIFIER_JOIN_THEN_WAIT,
-	MMU_NOTIFIER_JOIN_BETWEEN,
-};
-
-/**
  * struct mmu_notifier_joining - how a subscription is to appear
  * @to_list: it is to the whole mm
- * @when: what it may meet
+ * @waits: its registration doesn't return before all ranges have ended that may not
+ *	have seen it appear
  * @attach: puts it in place, under mmu_notifier_subscriptions::lock; can't fail, and
  *	is the first to write to it
- * @data: for @attach
+ * @complete: called when these ranges have ended, with mmap_lock held; or NULL
+ * @data: for both
  */
 struct mmu_notifier_joining {
 	bool to_list;
-	enum mmu_notifier_joining_when when;
+	bool waits;
 	void (*attach)(struct mmu_notifier_subscriptions *subs, void *data);
+	void (*complete)(struct mmu_notifier_subscriptions *subs, void *data);
 	void *data;
 };
 

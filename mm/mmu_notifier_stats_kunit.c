@@ -415,8 +415,6 @@ static void failed_registration(struct kunit *test)
 
 	mn_sub_new(test, good, &mn_pages_ops);
 	name_mm(good, tgid);
-	/* mm_take_all_locks() fails with a pending signal, if there is a VMA. */
-	mn_test_vma(test, bad, mn_page(0), NULL);
 	mmap_write_lock(bad);
 	allow_signal(SIGUSR1);
 	send_sig(SIGUSR1, current, 1);

@@ -23,7 +23,7 @@ struct task_struct;
 /**
  * enum mmu_notifier_wait_kind - what somebody waits for
  * @MMU_NOTIFIER_WAIT_LOCKS: a registration, for mmap_lock and
- *	mm_take_all_locks()
+ *	mm_pass_all_locks()
  * @MMU_NOTIFIER_WAIT_CALLBACKS: unregister and exit, for the callbacks of the mm
  * @MMU_NOTIFIER_WAIT_FREED: mmu_notifier_synchronize(), for what was put in any mm
  * @MMU_NOTIFIER_WAIT_READ: mmu_interval_read_begin(), for ranges to end
