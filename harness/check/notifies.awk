@@ -34,6 +34,7 @@ BEGIN {
 		"mmu_invalidate_retry[a-z_]*|" \
 		"mmu_invalidate_(in_progress|begun|ended|seq)|" \
 		"mmu_invalidate_range_(start|end)|count_ended|" \
+		"mmu_invalidate_begin_with|" \
 		"end_under_mmu_lock|" \
 		"(__)?mmu_invalidate_(running|sample|ended_since|covers|" \
 		"range_is_empty)|set_invalidate_range|" \

@@ -94,6 +94,9 @@ struct kvm_gfn_range {
  * The architecture's handlers, called with mmu_lock held for write.  The first
  * returns whether TLBs must be flushed, the others whether the range is young.
  *
+ * The first may be called without kvm->srcu: no memslots are published before the
+ * range has ended, and so the active ones stay.
+ *
  * With CONFIG_HAVE_KVM_UNLOCKED_AGEING the others are called without mmu_lock.  They
  * have kvm->srcu, and the lock of the host's page table: no page that is mapped at a
  * host address of the range is unmapped there before they return.

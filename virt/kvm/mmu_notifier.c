@@ -17,7 +17,6 @@
 #include <linux/kvm_host.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mmu_notifier_stats.h>
-#include <linux/rcuwait.h>
 #include <linux/sched/signal.h>
 #include <linux/srcu.h>
 #include <linux/wait.h>
@@ -33,84 +32,154 @@ static struct kvm *mn_to_kvm(struct mmu_notifier *mn)
 	return container_of(mn, struct kvm, mmu_notifier);
 }
 
-/*
- * Whether a host range holds guest memory.  For a range that is in mn_ranges the
- * answer doesn't change, see kvm_mmu_notifier_publish_memslots().
- */
-static bool hva_range_has_guest_memory(struct kvm *kvm, unsigned long start,
-				       unsigned long end)
+static bool ranges_are_running(struct kvm *kvm)
 {
-	int i;
-
-	if (WARN_ON_ONCE(end <= start))
-		return false;
-
-	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
-		struct kvm_memslots *slots = __kvm_memslots(kvm, i);
-
-		if (interval_tree_iter_first(&slots->hva_tree, start, end - 1))
-			return true;
-	}
-
-	return false;
+	return kvm->mn_ranges.used || kvm->mn_ranges.nr_others;
 }
 
-/* Returns whether the range holds guest memory, for which kvm->srcu is held. */
-static bool range_began(struct kvm *kvm, unsigned long start, unsigned long end)
+/*
+ * The caller has kvm->srcu, mn_lock, or a range that is running: until that has ended
+ * no memslots are published, see kvm_mmu_notifier_publish_memslots().  So the active
+ * ones are neither changed nor freed: either is done only to those that aren't active.
+ */
+static struct kvm_memslots *active_memslots(struct kvm *kvm, int as_id)
 {
-	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
-	struct kvm_mn_range *others = &ranges->others;
-	bool in_slots = hva_range_has_guest_memory(kvm, start, end);
-	unsigned int i;
+	return rcu_dereference_check(kvm->memslots[as_id],
+				     srcu_read_lock_held(&kvm->srcu) ||
+				     lockdep_is_held(&kvm->mn_lock) ||
+				     /* The caller's own stays. */
+				     data_race(ranges_are_running(kvm)));
+}
 
-	lockdep_assert_held(&kvm->mn_lock);
-	/* Those that wait for 0 read it without the lock. */
-	WRITE_ONCE(ranges->nr, ranges->nr + 1);
+/* A memslot of address space @as_id that has bytes of a host range; or none */
+struct hva_memslot {
+	struct interval_tree_node *node;
+	struct kvm_memslots *slots;
+	int as_id;
+};
 
-	if (ranges->used != ~0UL) {
-		i = ffz(ranges->used);
-		ranges->used |= BIT(i);
-		__assign_bit(i, &ranges->in_slots, in_slots);
-		ranges->range[i] = (struct kvm_mn_range){ start, end };
-		return in_slots;
+/* The first one in the address spaces below @as_id, from the last one on */
+static __always_inline struct hva_memslot
+hva_memslot_below(struct kvm *kvm, int as_id, unsigned long start,
+		  unsigned long end)
+{
+	struct hva_memslot at = { .as_id = as_id };
+
+	while (at.as_id-- > 0) {
+		at.slots = active_memslots(kvm, at.as_id);
+		/* That of SMM often has none at all. */
+		if (RB_EMPTY_ROOT(&at.slots->hva_tree.rb_root))
+			continue;
+		at.node = interval_tree_iter_first(&at.slots->hva_tree, start,
+						   end - 1);
+		if (at.node)
+			break;
 	}
+
+	return at;
+}
+
+static __always_inline struct hva_memslot
+hva_memslot_first(struct kvm *kvm, unsigned long start, unsigned long end)
+{
+	if (WARN_ON_ONCE(end <= start))
+		return (struct hva_memslot){};
+
+	return hva_memslot_below(kvm, kvm_arch_nr_memslot_as_ids(kvm), start,
+				 end);
+}
+
+static __always_inline struct hva_memslot
+hva_memslot_next(struct kvm *kvm, struct hva_memslot at, unsigned long start,
+		 unsigned long end)
+{
+	at.node = interval_tree_iter_next(at.node, start, end - 1);
+	if (at.node)
+		return at;
+
+	return hva_memslot_below(kvm, at.as_id, start, end);
+}
+
+/* Out of line: it is rare that more than BITS_PER_LONG ranges are running. */
+static noinline void began_with_others(struct kvm_mn_ranges *ranges,
+				       unsigned long start, unsigned long end)
+{
+	struct kvm_mn_range *others = &ranges->others;
 
 	if (!ranges->nr_others++)
 		*others = (struct kvm_mn_range){ start, end };
 	others->start = min(others->start, start);
 	others->end = max(others->end, end);
+}
+
+static noinline bool ended_with_others(struct kvm *kvm, unsigned long start,
+				       unsigned long end)
+{
+	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
+	bool in_slots;
+
+	if (WARN_ON_ONCE(!ranges->nr_others))
+		return false;
+
+	in_slots = hva_memslot_first(kvm, start, end).node;
+	ranges->nr_others--;
 	return in_slots;
 }
 
 /*
- * Returns what range_began() returned for a range of these bounds.  Those with the
- * same bounds are interchangeable, as memslots don't change before all have ended.
+ * Returns the first memslot of the range.  It and those after it stay until
+ * range_ended().  It is noted under mn_lock whether there is one, as another range of
+ * the same bounds may come and go at once.
  */
-static bool range_ended(struct kvm *kvm, unsigned long start, unsigned long end)
+static __always_inline struct hva_memslot
+range_began(struct kvm *kvm, unsigned long start, unsigned long end)
 {
 	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
+	struct hva_memslot first;
 	unsigned int i;
-	bool in_slots;
-	int idx;
 
 	lockdep_assert_held(&kvm->mn_lock);
-	if (WARN_ON_ONCE(!ranges->nr))
-		return false;
-	WRITE_ONCE(ranges->nr, ranges->nr - 1);
+	first = hva_memslot_first(kvm, start, end);
 
-	for_each_set_bit(i, &ranges->used, BITS_PER_LONG) {
+	if (unlikely(ranges->used == ~0UL)) {
+		began_with_others(ranges, start, end);
+		return first;
+	}
+
+	i = ffz(ranges->used);
+	ranges->used |= BIT(i);
+	ranges->range[i] = (struct kvm_mn_range){ start, end };
+	if (first.node)
+		ranges->in_slots |= BIT(i);
+	return first;
+}
+
+/*
+ * Returns whether the range holds guest memory: what range_began() found for a range
+ * of these bounds.  Those with the same bounds are interchangeable, as memslots don't
+ * change before all have ended.
+ */
+static __always_inline bool range_ended(struct kvm *kvm, unsigned long start,
+					unsigned long end)
+{
+	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
+	unsigned long left, bit;
+	bool in_slots;
+	unsigned int i;
+
+	lockdep_assert_held(&kvm->mn_lock);
+	for (left = ranges->used; left; left &= ~bit) {
+		i = __ffs(left);
+		bit = BIT(i);
 		if (ranges->range[i].start != start || ranges->range[i].end != end)
 			continue;
-		ranges->used &= ~BIT(i);
-		return ranges->in_slots & BIT(i);
+		in_slots = ranges->in_slots & bit;
+		ranges->used &= ~bit;
+		ranges->in_slots &= ~bit;
+		return in_slots;
 	}
-	if (!WARN_ON_ONCE(!ranges->nr_others))
-		ranges->nr_others--;
 
-	idx = srcu_read_lock(&kvm->srcu);
-	in_slots = hva_range_has_guest_memory(kvm, start, end);
-	srcu_read_unlock(&kvm->srcu, idx);
-	return in_slots;
+	return ended_with_others(kvm, start, end);
 }
 
 /* False is certain; with very many ranges it may be true spuriously. */
@@ -198,7 +267,7 @@ int kvm_mmu_notifier_wait_for_hva(struct kvm *kvm, unsigned long hva)
 		watch(kvm, hva, hva + PAGE_SIZE);
 	if (must_wait_for_hva(kvm, hva)) {
 		mmu_notifier_wait_begin(&wait, kvm->mm, MMU_NOTIFIER_WAIT_HVA);
-		killed = wait_event_killable(kvm->mn_hva_wait,
+		killed = wait_event_killable(kvm->mn_wait,
 					     !must_wait_for_hva(kvm, hva));
 		mmu_notifier_wait_end(&wait);
 		if (killed)
@@ -249,7 +318,20 @@ void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end)
 			     max(kvm->mmu_invalidate_range_end, end));
 }
 
-static void count_ended(struct kvm *kvm)
+/* Both kvm_mmu_invalidate_begin() and kvm_mmu_invalidate_range_add() */
+static __always_inline void mmu_invalidate_begin_with(struct kvm *kvm,
+						      gfn_t start, gfn_t end)
+{
+	lockdep_assert_held_write(&kvm->mmu_lock);
+
+	if (mmu_invalidate_in_progress(kvm))
+		kvm_mmu_invalidate_range_add(kvm, start, end);
+	else
+		set_invalidate_range(kvm, start, end);
+	WRITE_ONCE(kvm->mmu_invalidate_begun, kvm->mmu_invalidate_begun + 1);
+}
+
+static __always_inline void count_ended(struct kvm *kvm)
 {
 	lockdep_assert_held(&kvm->mn_lock);
 	if (KVM_BUG_ON(!mmu_invalidate_in_progress(kvm), kvm))
@@ -390,126 +472,51 @@ bool kvm_mmu_unmap_gfn_range(struct kvm *kvm, struct kvm_gfn_range *range)
 	return kvm_unmap_gfn_range(kvm, range);
 }
 
-/* The guest frames of range->slot with a byte between @start and @end. */
-static void hva_range_to_gfns(unsigned long start, unsigned long end,
-			      struct kvm_gfn_range *range)
+/* The guest frames of the memslot with a byte between @start and @end */
+static __always_inline void hva_memslot_to_gfns(const struct hva_memslot *at,
+						unsigned long start,
+						unsigned long end,
+						struct kvm_gfn_range *gfns)
 {
-	struct kvm_memory_slot *slot = range->slot;
-	unsigned long slot_start = slot->userspace_addr;
-	unsigned long slot_end = slot_start + (slot->npages << PAGE_SHIFT);
+	struct kvm_memory_slot *slot;
+	unsigned long slot_start, slot_end;
+
+	slot = container_of(at->node, struct kvm_memory_slot,
+			    hva_node[at->slots->node_idx]);
+	slot_start = slot->userspace_addr;
+	slot_end = slot_start + (slot->npages << PAGE_SHIFT);
 
 	start = max(start, slot_start);
 	end = min(end, slot_end);
-	range->start = hva_to_gfn_memslot(start, slot);
-	range->end = hva_to_gfn_memslot(end + PAGE_SIZE - 1, slot);
+	gfns->slot = slot;
+	gfns->start = hva_to_gfn_memslot(start, slot);
+	gfns->end = hva_to_gfn_memslot(end + PAGE_SIZE - 1, slot);
 }
 
-/*
- * A walk over the guest memory that the host range [@start, @end) backs.  The
- * callers' walks are constant and the walk is inlined into each of them, so
- * that no handler is called through a pointer.
- */
-struct hva_walk {
-	unsigned long start;
-	unsigned long end;
-	/* Called for each memslot, with mmu_lock held for write but for ageing */
-	bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range);
-	/* Begin an invalidation before the first */
-	bool invalidate;
-	/* Flush TLBs, once for all, if a handler returned true */
-	bool flush;
-	/* ... or leave that to kvm_flush_deferred() */
-	bool defer;
-	bool may_block;
-	/* Age these, and no others; bit 0 is @start */
-	struct mmu_notifier_young_pages *pages;
-};
-
-/* @range is what its memslot has of the walk. */
-static void age_single_gfns(struct kvm_gfn_range *range, struct kvm_age_gfns *age,
-			    const struct hva_walk *walk)
+/* For a range in mn_ranges, the first of whose memslots is @at. */
+static __always_inline bool unmap_hva_range(struct kvm *kvm,
+					    const struct mmu_notifier_range *range,
+					    struct hva_memslot at)
 {
-	unsigned long hva = max(walk->start, range->slot->userspace_addr);
-
-	age->first = range->start - ((hva - walk->start) >> PAGE_SHIFT);
-	age->asked = walk->pages->asked;
-	age->young = walk->pages->young;
-	range->arg.age = age;
-}
-
-static __always_inline bool
-hva_walk_memslots(struct kvm *kvm, const struct hva_walk *walk)
-{
-	const unsigned long start = walk->start, last = walk->end - 1;
-	struct kvm_gfn_range range = {
-		.may_block = walk->may_block,
+	const unsigned long start = range->start, end = range->end;
+	struct kvm_gfn_range gfns = {
+		.may_block = mmu_notifier_range_blockable(range),
 		/* What is private to the guest has no host address. */
 		.attr_filter = KVM_FILTER_SHARED,
 	};
-	struct kvm_age_gfns age;
-	bool ret = false;
-	int i;
+	bool flush;
 
-	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
-		struct kvm_memslots *slots = __kvm_memslots(kvm, i);
-		struct interval_tree_node *node;
+	hva_memslot_to_gfns(&at, start, end, &gfns);
+	mmu_invalidate_begin_with(kvm, gfns.start, gfns.end);
+	flush = kvm_unmap_gfn_range(kvm, &gfns);
 
-		for (node = interval_tree_iter_first(&slots->hva_tree, start, last);
-		     node; node = interval_tree_iter_next(node, start, last)) {
-			range.slot = container_of(node, struct kvm_memory_slot,
-						  hva_node[slots->node_idx]);
-			hva_range_to_gfns(start, walk->end, &range);
-			if (walk->pages)
-				age_single_gfns(&range, &age, walk);
-			ret |= walk->handler(kvm, &range);
-		}
+	for (;;) {
+		at = hva_memslot_next(kvm, at, start, end);
+		if (!at.node)
+			return flush;
+		hva_memslot_to_gfns(&at, start, end, &gfns);
+		flush |= kvm_mmu_unmap_gfn_range(kvm, &gfns);
 	}
-
-	return ret;
-}
-
-/* For a range that holds guest memory.  Returns what the handlers did, or'ed. */
-static __always_inline bool
-kvm_walk_hva_range(struct kvm *kvm, const struct hva_walk *walk)
-{
-	bool ret;
-
-	KVM_MMU_LOCK(kvm);
-	if (walk->invalidate)
-		kvm_mmu_invalidate_begin(kvm);
-	ret = hva_walk_memslots(kvm, walk);
-	if (walk->defer && ret)
-		defer_flush(kvm);
-	else
-		flush_if(kvm, walk->flush && ret);
-	KVM_MMU_UNLOCK(kvm);
-
-	return ret;
-}
-
-#define AGEING_LOCKS_MMU	!IS_ENABLED(CONFIG_HAVE_KVM_UNLOCKED_AGEING)
-
-/*
- * The flush needs no mmu_lock either.  Until it comes, TLBs may hold what looks old in
- * the page tables.  That is so for good after clear_young(): whoever zaps such an spte,
- * or write-protects it, has to flush whether or not it is old.
- */
-static __always_inline bool
-kvm_age_hva_range(struct kvm *kvm, const struct hva_walk *walk)
-{
-	bool young = false;
-	int idx;
-
-	idx = srcu_read_lock(&kvm->srcu);
-	if (!AGEING_LOCKS_MMU) {
-		young = hva_walk_memslots(kvm, walk);
-		flush_if(kvm, walk->flush && young);
-	} else if (hva_range_has_guest_memory(kvm, walk->start, walk->end)) {
-		young = kvm_walk_hva_range(kvm, walk);
-	}
-	srcu_read_unlock(&kvm->srcu, idx);
-
-	return young;
 }
 
 /*
@@ -521,27 +528,18 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 					const struct mmu_notifier_range *range)
 {
 	struct kvm *kvm = mn_to_kvm(mn);
-	const struct hva_walk walk = {
-		.start		= range->start,
-		.end		= range->end,
-		.handler	= kvm_mmu_unmap_gfn_range,
-		.invalidate	= true,
-		.flush		= true,
-		.defer		= may_defer_flush(range),
-		.may_block	= mmu_notifier_range_blockable(range),
-	};
-	bool in_slots, deferred = false;
-	int idx;
+	struct hva_memslot first;
+	bool unmapped, deferred;
 
 	trace_kvm_unmap_hva_range(range->start, range->end);
 
-	idx = srcu_read_lock(&kvm->srcu);
 	/*
 	 * Until the range has ended no memslots are published: for those that it
-	 * touches no invalidation would have begun.
+	 * touches no invalidation would have begun.  That keeps the memslots, too:
+	 * kvm->srcu isn't needed.
 	 */
 	spin_lock(&kvm->mn_lock);
-	in_slots = range_began(kvm, range->start, range->end);
+	first = range_began(kvm, range->start, range->end);
 	spin_unlock(&kvm->mn_lock);
 
 	/*
@@ -551,15 +549,23 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 	if (!list_empty(&kvm->gpc_list))
 		gfn_to_pfn_cache_invalidate_start(kvm, range->start, range->end);
 
-	if (in_slots)
-		deferred = kvm_walk_hva_range(kvm, &walk) && walk.defer;
-	srcu_read_unlock(&kvm->srcu, idx);
+	if (!first.node)
+		return 0;
+
+	KVM_MMU_LOCK(kvm);
+	unmapped = unmap_hva_range(kvm, range, first);
+	deferred = unmapped && may_defer_flush(range);
+	if (deferred)
+		defer_flush(kvm);
+	else
+		flush_if(kvm, unmapped);
+	KVM_MMU_UNLOCK(kvm);
 
 	/*
 	 * This is slow on x86 with encrypted guests: not under mmu_lock.  And not before
 	 * the flush.
 	 */
-	if (in_slots && !deferred)
+	if (!deferred)
 		kvm_arch_guest_memory_reclaimed(kvm);
 
 	return 0;
@@ -570,29 +576,113 @@ kvm_mmu_notifier_invalidate_range_end(struct mmu_notifier *mn,
 				      const struct mmu_notifier_range *range)
 {
 	struct kvm *kvm = mn_to_kvm(mn);
-	bool in_slots, last, awaited;
+	bool in_slots, awaited;
 
 	spin_lock(&kvm->mn_lock);
 	in_slots = range_ended(kvm, range->start, range->end);
 	/* Memslots may be others soon: what began ends, whatever they are. */
 	if (in_slots && !END_LOCKS_MMU)
 		count_ended(kvm);
-	last = !kvm->mn_ranges.nr;
 	/*
 	 * Needs no barrier: a waiter that found the range running had queued
 	 * itself, and then taken mn_lock to check.
 	 */
-	awaited = waitqueue_active(&kvm->mn_hva_wait);
+	awaited = waitqueue_active(&kvm->mn_wait);
 	spin_unlock(&kvm->mn_lock);
 
 	if (in_slots && END_LOCKS_MMU)
 		end_under_mmu_lock(kvm);
 
-	/* There is one waiter at most: it holds slots_lock. */
-	if (last)
-		rcuwait_wake_up(&kvm->mn_memslots_wait);
 	if (awaited)
-		wake_up_all(&kvm->mn_hva_wait);
+		wake_up_all(&kvm->mn_wait);
+}
+
+/*
+ * Ageing of the guest memory that the host range [@start, @end) backs.  The callers'
+ * are constant and the walk is inlined into each of them, so that no handler is called
+ * through a pointer.
+ */
+struct hva_ageing {
+	unsigned long start;
+	unsigned long end;
+	/* Called for each memslot */
+	bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range);
+	/* Flush TLBs, once for all, if a handler returned true */
+	bool flush;
+	/* Age these, and no others; bit 0 is @start */
+	struct mmu_notifier_young_pages *pages;
+};
+
+/* @gfns is what its memslot has of the range. */
+static __always_inline bool age_single_gfns(struct kvm *kvm,
+					    struct kvm_gfn_range *gfns,
+					    const struct hva_ageing *ageing)
+{
+	unsigned long hva = max(ageing->start, gfns->slot->userspace_addr);
+	struct kvm_age_gfns age = {
+		.first	= gfns->start - ((hva - ageing->start) >> PAGE_SHIFT),
+		.asked	= ageing->pages->asked,
+		.young	= ageing->pages->young,
+	};
+
+	gfns->arg.age = &age;
+	return ageing->handler(kvm, gfns);
+}
+
+static __always_inline bool
+age_memslots(struct kvm *kvm, const struct hva_ageing *ageing,
+	     struct hva_memslot at)
+{
+	const unsigned long start = ageing->start, end = ageing->end;
+	struct kvm_gfn_range gfns = { .attr_filter = KVM_FILTER_SHARED };
+	bool young = false;
+
+	do {
+		hva_memslot_to_gfns(&at, start, end, &gfns);
+		young |= ageing->pages ? age_single_gfns(kvm, &gfns, ageing) :
+					 ageing->handler(kvm, &gfns);
+		at = hva_memslot_next(kvm, at, start, end);
+	} while (at.node);
+	flush_if(kvm, ageing->flush && young);
+
+	return young;
+}
+
+static __always_inline bool
+age_memslots_locked(struct kvm *kvm, const struct hva_ageing *ageing,
+		    struct hva_memslot at)
+{
+	bool young;
+
+	KVM_MMU_LOCK(kvm);
+	young = age_memslots(kvm, ageing, at);
+	KVM_MMU_UNLOCK(kvm);
+
+	return young;
+}
+
+#define AGEING_LOCKS_MMU	!IS_ENABLED(CONFIG_HAVE_KVM_UNLOCKED_AGEING)
+
+/*
+ * The flush needs no mmu_lock either.  Until it comes, TLBs may hold what looks old in
+ * the page tables.  That is so for good after clear_young(): whoever zaps such an spte,
+ * or write-protects it, has to flush whether or not it is old.
+ */
+static __always_inline bool
+kvm_age_hva_range(struct kvm *kvm, const struct hva_ageing *ageing)
+{
+	struct hva_memslot first;
+	bool young = false;
+	int idx;
+
+	idx = srcu_read_lock(&kvm->srcu);
+	first = hva_memslot_first(kvm, ageing->start, ageing->end);
+	if (first.node)
+		young = AGEING_LOCKS_MMU ? age_memslots_locked(kvm, ageing, first) :
+					   age_memslots(kvm, ageing, first);
+	srcu_read_unlock(&kvm->srcu, idx);
+
+	return young;
 }
 
 /*
@@ -604,7 +694,7 @@ static int kvm_mmu_notifier_clear_flush_young(struct mmu_notifier *mn,
 					      unsigned long start,
 					      unsigned long end)
 {
-	const struct hva_walk walk = {
+	const struct hva_ageing ageing = {
 		.start		= start,
 		.end		= end,
 		.handler	= kvm_age_gfn,
@@ -612,35 +702,35 @@ static int kvm_mmu_notifier_clear_flush_young(struct mmu_notifier *mn,
 	};
 
 	trace_kvm_age_hva(start, end);
-	return kvm_age_hva_range(mn_to_kvm(mn), &walk);
+	return kvm_age_hva_range(mn_to_kvm(mn), &ageing);
 }
 
 static int kvm_mmu_notifier_clear_young(struct mmu_notifier *mn,
 					struct mm_struct *mm,
 					unsigned long start, unsigned long end)
 {
-	const struct hva_walk walk = {
+	const struct hva_ageing ageing = {
 		.start		= start,
 		.end		= end,
 		.handler	= kvm_age_gfn,
 	};
 
 	trace_kvm_age_hva(start, end);
-	return kvm_age_hva_range(mn_to_kvm(mn), &walk);
+	return kvm_age_hva_range(mn_to_kvm(mn), &ageing);
 }
 
 static int kvm_mmu_notifier_test_young(struct mmu_notifier *mn,
 				       struct mm_struct *mm,
 				       unsigned long address)
 {
-	const struct hva_walk walk = {
+	const struct hva_ageing ageing = {
 		.start		= address,
 		.end		= address + 1,
 		.handler	= kvm_test_age_gfn,
 	};
 
 	trace_kvm_test_age_hva(address);
-	return kvm_age_hva_range(mn_to_kvm(mn), &walk);
+	return kvm_age_hva_range(mn_to_kvm(mn), &ageing);
 }
 
 #ifdef __KVM_HAVE_ARCH_AGE_GFNS
@@ -648,14 +738,14 @@ static __always_inline void
 kvm_age_pages(struct kvm *kvm, struct mmu_notifier_young_pages *pages,
 	      bool (*handler)(struct kvm *kvm, struct kvm_gfn_range *range))
 {
-	const struct hva_walk walk = {
+	const struct hva_ageing ageing = {
 		.start		= pages->start,
 		.end		= pages->start + pages->nr * PAGE_SIZE,
 		.handler	= handler,
 		.pages		= pages,
 	};
 
-	kvm_age_hva_range(kvm, &walk);
+	kvm_age_hva_range(kvm, &ageing);
 }
 
 /*
@@ -703,7 +793,7 @@ static void kvm_mmu_notifier_release(struct mmu_notifier *mn,
 	 */
 	WRITE_ONCE(kvm->mn_ranges.released, true);
 	gfn_to_pfn_cache_invalidate_start(kvm, 0, ULONG_MAX);
-	wake_up_all(&kvm->mn_hva_wait);
+	wake_up_all(&kvm->mn_wait);
 
 	idx = srcu_read_lock(&kvm->srcu);
 	kvm_arch_flush_shadow_all(kvm);
@@ -727,8 +817,7 @@ static const struct mmu_notifier_ops kvm_mmu_notifier_ops = {
 void kvm_mmu_notifier_init(struct kvm *kvm)
 {
 	spin_lock_init(&kvm->mn_lock);
-	init_waitqueue_head(&kvm->mn_hva_wait);
-	rcuwait_init(&kvm->mn_memslots_wait);
+	init_waitqueue_head(&kvm->mn_wait);
 	kvm->mn_span.start = ULONG_MAX;
 }
 
@@ -753,11 +842,11 @@ void kvm_mmu_notifier_destroy(struct kvm *kvm)
 	 * for it any more, but kvm_arch_destroy_vm() may delete memslots and
 	 * would wait for it for ever.
 	 */
-	WARN_ON(rcuwait_active(&kvm->mn_memslots_wait));
-	if (kvm->mn_ranges.nr)
-		kvm->mn_ranges.nr = 0;
-	else
-		WARN_ON(mmu_invalidate_in_progress(kvm));
+	WARN_ON(waitqueue_active(&kvm->mn_wait));
+	WARN_ON(!ranges_are_running(kvm) && mmu_invalidate_in_progress(kvm));
+	kvm->mn_ranges.used = 0;
+	kvm->mn_ranges.in_slots = 0;
+	kvm->mn_ranges.nr_others = 0;
 }
 
 static void watch_memslots(struct kvm *kvm, const struct kvm_memslots *slots)
@@ -775,6 +864,20 @@ static void watch_memslots(struct kvm *kvm, const struct kvm_memslots *slots)
 	watch(kvm, first, last + 1);
 }
 
+/* Returns whether no range is running, and they are published. */
+static bool publish_memslots(struct kvm *kvm, int as_id, struct kvm_memslots *slots)
+{
+	bool idle;
+
+	spin_lock(&kvm->mn_lock);
+	idle = !ranges_are_running(kvm);
+	if (idle)
+		rcu_assign_pointer(kvm->memslots[as_id], slots);
+	spin_unlock(&kvm->mn_lock);
+
+	return idle;
+}
+
 /**
  * kvm_mmu_notifier_publish_memslots() - make memslots the active ones
  * @kvm: the VM, whose slots_lock is held
@@ -783,10 +886,10 @@ static void watch_memslots(struct kvm *kvm, const struct kvm_memslots *slots)
  *
  * Waits until no host range that KVM was notified of is between start and end: a
  * page of the new memslots could be mapped that one of these is about to take away,
- * as it began no invalidation for them.  Starts that come meanwhile go first, and
- * are part of the same wait in the figures of the mm.  Before that, if the memslots
- * are outside of what KVM was notified of so far, it waits for all others, which is
- * a wait of its own.
+ * as it began no invalidation for them; and they use the old ones without kvm->srcu.
+ * Starts that come meanwhile go first, and are part of the same wait in the figures of
+ * the mm.  Before that, if the memslots are outside of what KVM was notified of so far,
+ * it waits for all others, which is a wait of its own.
  *
  * On return TLBs have nothing that was zapped before: of a memslot that is deleted or
  * moved, the invalidations have left no spte when it is published without it.
@@ -795,28 +898,17 @@ void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 				       struct kvm_memslots *slots)
 {
 	struct mmu_notifier_wait wait;
-	bool waited = false;
 
 	watch_memslots(kvm, slots);
 
-	spin_lock(&kvm->mn_lock);
-	while (kvm->mn_ranges.nr) {
-		spin_unlock(&kvm->mn_lock);
-		if (!waited)
-			mmu_notifier_wait_begin(&wait, kvm->mm,
-						MMU_NOTIFIER_WAIT_MEMSLOTS);
-		waited = true;
-		rcuwait_wait_event(&kvm->mn_memslots_wait,
-				   !READ_ONCE(kvm->mn_ranges.nr),
-				   TASK_UNINTERRUPTIBLE);
-		spin_lock(&kvm->mn_lock);
+	if (!publish_memslots(kvm, as_id, slots)) {
+		mmu_notifier_wait_begin(&wait, kvm->mm,
+					MMU_NOTIFIER_WAIT_MEMSLOTS);
+		wait_event(kvm->mn_wait, publish_memslots(kvm, as_id, slots));
+		mmu_notifier_wait_end(&wait);
 	}
-	rcu_assign_pointer(kvm->memslots[as_id], slots);
-	spin_unlock(&kvm->mn_lock);
 	if (kvm_flush_is_deferred(kvm))
 		kvm_flush_deferred(kvm);
-	if (waited)
-		mmu_notifier_wait_end(&wait);
 }
 
 #ifdef CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES

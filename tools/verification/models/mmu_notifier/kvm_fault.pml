@@ -19,8 +19,8 @@
  *			the other callers of begin and end do part of it
  *	range_began	range_began(), under mn_lock
  *	pfncaches	gfn_to_pfn_cache_invalidate_start(), must_invalidate()
- *	invalidate_begin kvm_mmu_invalidate_begin(), ..._range_add(), and
- *			kvm_unmap_gfn_range() with the flush
+ *	invalidate_begin mmu_invalidate_begin_with(), or kvm_mmu_invalidate_begin()
+ *			and ..._range_add(); kvm_unmap_gfn_range() with the flush;
  *			of which none is called for an address that is in no
  *			memslot, as that of the cache is here
  *	range_ended	kvm_mmu_notifier_invalidate_range_end(), where the end
@@ -134,7 +134,7 @@ bit range_set[2];		/* mmu_invalidate_range_start and _end */
 bit cache_stale;		/* gfn_to_pfn_cache::stale */
 
 bit mmu_lock, page_lock, mn_lock;	/* page_lock: or that of the pfn cache */
-bit queued;			/* the refresh is in mn_hva_wait */
+bit queued;			/* the refresh is in mn_wait */
 bit is_cache;
 bit is_mapped;			/* the spte is set or the cache is valid */
 bit stale;			/* the PTE has changed since the lookup */
