@@ -9,9 +9,18 @@
  *
  * What holds until then:
  *
- *  - A stale TLB entry leads only to a folio that is locked by the task that has unmapped
+ *  - A stale TLB entry leads to a folio that is locked by the task that has unmapped
  *    it.  That task calls mmu_notifier_flush_batch() before it unlocks the folio, and
  *    before it writes it, copies it or drops it.
+ *
+ *  - Or it leads to a page that is still mapped there: the reverse map also finds where
+ *    the folio was once mapped, say before a COW, and the range is announced before that
+ *    turns out.  Nothing has happened to that page, and whoever takes it away announces a
+ *    range, which flushes.
+ *
+ *  - A range that began earlier, and has not ended, leaves nothing to be dropped where the
+ *    two overlap: at its start subscribers have flushed, and until its end nothing is
+ *    established there.  So it doesn't have to look for flushes that were deferred since.
  *
  *  - Nothing else is mapped at such an address.  What reclaim leaves there for an
  *    anonymous folio is an entry of the swap cache, migration one of its own, and a page
