@@ -12,9 +12,11 @@
  *
  * What stands for what:
  *
- *	readers		the locks that ranges hold: each has one from before its
- *			start until after its end
- *	all_locks	mmap_lock for writing, and mm_take_all_locks()
+ *	held		the locks that ranges hold: each has one from before its
+ *			start until after its end.  They are two; if they were one,
+ *			an insertion could do less meanwhile
+ *	mmap_lock	mmap_lock for writing
+ *	passes		the locks that mm_pass_all_locks() still waits for
  *	Range		mmu_notifier_invalidate_range_start(), the page tables
  *			change, mmu_notifier_invalidate_range_end()
  *	count_range	count_range()
@@ -28,9 +30,11 @@
  *	Work		close_work(), which may come at any time once it is
  *			queued
  *	insert		attach_to_open(), attach_interval(), and for an mm
- *			that is closed mmu_notifier_subscribe() and attach_locked()
+ *			that is closed mmu_notifier_subscribe(), attach_locked() and
+ *			complete_insertion()
  *	remove		mmu_interval_notifier_remove(), remove_or_defer()
- *	register	mmu_notifier_register()
+ *	register	mmu_notifier_register(), without what it waits for: see
+ *			register.pml
  *	unregister	unlink_notifier()
  *	Destroy		subscriptions_destroy_work()
  *
@@ -50,20 +54,23 @@
  *	claim_survives	when page tables change nothing of the range is mapped
  *	claim_heard	when page tables change and a struct mmu_notifier is
  *			registered, the key is on
- *	claim_counted	when a range ends that was not counted the mm is closed:
- *			no subscription appears in one
+ *	claim_counted	when an insertion returns, every range in progress is counted;
+ *			until then the tree is frozen, so that what has appeared can't
+ *			be read; and when a range ends that isn't counted, the mm is
+ *			closed or opening
  *	claim_closed	in_progress is the number of ranges that were counted and
- *			have not ended, so none is waited for that will not end;
- *			and there is none in an mm that is closed for good
+ *			have not ended, and of insertions that open the mm, so none is
+ *			waited for that will not end; there is none in an mm that is
+ *			closed for good; and the tree is thawed when an mm opens
  *	claim_balance	the mm has one reference of the key while it is open,
  *			closing or has a struct mmu_notifier, and none otherwise;
  *			and it isn't closing when no range is in progress
  *
  * Mutants, and the claim that the search first finds broken by each:
  *
- *	MUT_CLOSE_USED		claim_survives	the work doesn't look whether
+ *	MUT_CLOSE_USED		claim_counted	the work doesn't look whether
  *						there is a subscription
- *	MUT_CLOSING_STAYS	claim_survives	an insertion doesn't call off the
+ *	MUT_CLOSING_STAYS	claim_counted	an insertion doesn't call off the
  *						closing
  *	MUT_COUNT_CLOSED	claim_closed	a start doesn't look again, when it
  *						is counted, whether the mm is open
@@ -74,18 +81,24 @@
  *	MUT_DISARM_CLOSING	claim_closed	the key may go with the last struct
  *						mmu_notifier while the mm closes
  *	MUT_ATTACH_PEEKED	claim_counted	nor does an insertion
- *	MUT_INSERT_UNLOCKED	claim_counted	an insertion opens the mm without
- *						all locks
- *	MUT_INSERTED_UNHIT	claim_survives	an insertion with a range in
+ *	MUT_NO_PASS		claim_counted	an insertion opens the mm and doesn't
+ *						pass the locks
+ *	MUT_PASS_FIRST		claim_counted	it does so before
+ *	MUT_SECOND_EARLY	claim_counted	another one doesn't wait for that
+ *	MUT_OPENER_UNCOUNTED	claim_counted	one that opens the mm isn't counted
+ *	MUT_CLOSE_FROZEN	claim_closed	a frozen mm closes
+ *	MUT_INSERTED_UNHIT	claim_fresh	an insertion with a range in
  *						progress doesn't count as hit
+ *	MUT_HITS_FIRST		claim_survives	a range looks for what it hits before
+ *						it is counted
  *	MUT_DISARM_AT_ONCE	claim_balance	the reference of the key is
  *						dropped with the last interval
  *						subscription
- *	MUT_DISARM_OPEN		claim_fresh	or with the last struct
+ *	MUT_DISARM_OPEN		claim_counted	or with the last struct
  *						mmu_notifier, though open
  *	MUT_DISARM_LISTED	claim_heard	or when the mm closes, though
  *						there is a struct mmu_notifier
- *	MUT_STAYS_ARMED		claim_heard	it is dropped twice
+ *	MUT_STAYS_ARMED		claim_counted	it is dropped twice
  *	MUT_KEEP_BOTH		claim_balance	a reference is taken by each, and
  *						one dropped for all
  *
@@ -103,8 +116,9 @@ hidden byte claim_fresh, claim_survives, claim_counted, claim_closed;
 hidden byte claim_heard, claim_balance;
 #define CLAIM(name, cond)	assert((cond) || name)
 
-byte readers;
-bit all_locks;
+bit held[2];
+bit mmap_lock;
+bit passes[2];		/* whoever has mmap_lock waits for that lock */
 
 byte key;		/* references of the static key */
 byte pins;		/* references of the mm */
@@ -115,7 +129,7 @@ bit listed;		/* a struct mmu_notifier is in the list */
 
 /* struct mmu_notifier_intervals */
 bit lock;		/* held for more than one step */
-bit open, closing, frozen;
+bit open, opening, closing, frozen;
 byte nr, in_progress;
 bit in_tree[NR_SUBS], deferred[NR_SUBS];
 bit work_queued;
@@ -130,6 +144,8 @@ bit stale;		/* page tables have changed since the lookup */
 
 byte counted_ranges;	/* that have not come to mmu_intervals_end() */
 byte unsure;		/* counted, but they haven't looked at open again */
+bit opener;		/* counted, on behalf of ranges that aren't */
+byte missed;		/* ranges that have looked and aren't counted */
 byte covering;		/* the range that covers MINE is between start and end */
 
 /* --- the static key ------------------------------------------------------- */
@@ -162,24 +178,26 @@ inline disarm_if_unused()
 
 inline check_closed()
 {
-	CLAIM(claim_closed, in_progress == counted_ranges + unsure);
+	CLAIM(claim_closed, in_progress == counted_ranges + unsure + opener);
 	CLAIM(claim_closed, open || closing || !counted_ranges)
 }
 
 inline invalidate_mine()
 {
-	d_step {
-		has_changed = has_changed || !is_hit[MINE];
-		is_hit[MINE] = 1;
-		spte = 0
-	}
+	has_changed = has_changed || !is_hit[MINE];
+	is_hit[MINE] = 1;
+	spte = 0
 }
 
 /* The lock is held; at the end it is released. */
 inline close_if_due(idle)
 {
 	if
+#ifdef MUT_CLOSE_FROZEN
 	:: closing && (idle) ->
+#else
+	:: closing && (idle) && !frozen ->
+#endif
 		open = 0;
 		d_step {
 			if
@@ -209,19 +227,25 @@ inline thaw_one(s)
 	deferred[s] = 0
 }
 
+inline thaw_if_last()
+{
+	if
+	:: !in_progress && frozen ->
+		frozen = 0;
+		reader_waits = 0;
+		thaw_one(MINE);
+		thaw_one(OTHER)
+	:: else
+	fi
+}
+
 inline after_last_range()
 {
 	atomic {
 		!lock ->
 		lock = 1;
-		if
-		:: !in_progress && frozen ->
-			frozen = 0;
-			reader_waits = 0;
-			thaw_one(MINE);
-			thaw_one(OTHER)
-		:: else
-		fi
+		thaw_if_last();
+		CLAIM(claim_counted, frozen || !opening)
 	}
 	close_if_due(!in_progress)
 }
@@ -255,9 +279,22 @@ inline count_range()
 		counted_ranges = counted_ranges + counted;
 		in_progress = in_progress - !counted;
 		last = !counted && must_look;
+		is_missed = !counted;
+		missed = missed + is_missed;
 		check_closed()
 	}
-	look_after_count()
+	/* It may have to close, but not to thaw. */
+	if
+	:: last ->
+		last = 0;
+		atomic {
+			!lock ->
+			CLAIM(claim_closed, in_progress || !frozen);
+			lock = 1
+		}
+		close_if_due(!in_progress)
+	:: else
+	fi
 }
 
 inline find_hits()
@@ -272,7 +309,7 @@ inline find_hits()
 inline intervals_end()
 {
 	d_step {
-		CLAIM(claim_counted, counted || !open);
+		CLAIM(claim_counted, counted || !open || opening);
 		covering = covering - covers_mine;
 		covers_mine = 0;
 		counted_ranges = counted_ranges - counted;
@@ -286,56 +323,59 @@ inline intervals_end()
 
 #define mm_has_notifiers	(key != 0)
 
-proctype Range()
+proctype Range(bit l)
 {
-	bit covers, is_open, counted, hit, failed, last, covers_mine;
+	bit covers, is_open, counted, hit, last, covers_mine, is_missed;
 
 end:
 	do
 	:: atomic {
-		!all_locks ->
-		readers++;
+		/* It takes its lock when it looks: earlier, others could do less. */
+		held[l] = 1;
+		is_open = mm_has_notifiers && open;
+		is_missed = !is_open;
+		missed = missed + is_missed;
 		if
 		:: covers = 0
 		:: covers = 1
 		fi
 	   }
 		if
-		:: mm_has_notifiers -> is_open = open
+		:: is_open ->
+			is_open = 0;
+#ifdef MUT_HITS_FIRST
+			find_hits();
+#endif
+			count_range()
 		:: else
 		fi;
-		if
-		:: is_open -> count_range()
-		:: else
-		fi;
+#ifndef MUT_HITS_FIRST
 		if
 		:: counted -> find_hits()
 		:: else
 		fi;
+#endif
 		if
-		:: hit -> invalidate_mine()
+		:: hit ->
+			d_step { invalidate_mine(); hit = 0 }
 		:: else
 		fi;
 		if
-		:: counted -> failed = 1
-		:: true
-		fi;
-
-		if
-		:: failed ->
+		:: counted ->
+			/* its start fails */
 			intervals_end()
-		:: else ->
+		:: atomic {
 			CLAIM(claim_heard, !listed || mm_has_notifiers);
 			if
 			:: covers ->
-				d_step {
-					covers_mine = 1;
-					covering++;
-					CLAIM(claim_survives, !spte);
-					stale = 1
-				}
+				covers_mine = 1;
+				covering++;
+				CLAIM(claim_survives, !spte);
+				stale = 1
 			:: else
 			fi;
+			covers = 0
+		   }
 			if
 			:: mm_has_notifiers -> intervals_end()
 			:: else ->
@@ -349,11 +389,11 @@ end:
 			fi
 		fi;
 		d_step {
-			readers--;
-			covers = 0;
-			is_open = 0;
-			hit = 0;
-			failed = 0
+			held[l] = 0;
+			passes[l] = 0;
+			missed = missed - is_missed;
+			is_missed = 0;
+			covers = 0
 		}
 	od
 }
@@ -400,20 +440,69 @@ inline attach_interval(s)
 #ifndef MUT_INSERTED_UNHIT
 	frozen = frozen || in_progress;
 #endif
-	is_hit[s] = frozen
+	is_hit[s] = frozen;
+	CLAIM(claim_counted, frozen || !missed)
+}
+
+/* The first lines of it, for a subscription that may open the mm */
+inline open_if_closed()
+{
+	if
+	:: !open ->
+		CLAIM(claim_closed, !frozen);
+		opens = 1;
+		opening = 1;
+#ifndef MUT_OPENER_UNCOUNTED
+		opener = 1;
+		in_progress++
+#endif
+	:: else
+	fi
 }
 
 inline arm()
 {
-	d_step {
-		CLAIM(claim_balance, key <= 2);
-		key++
-	}
+	CLAIM(claim_balance, key <= 2);
+	key++
 }
 
-inline take_all_locks()
+/* Each is taken and released at once: it has not been held at some moment since. */
+inline begin_to_pass()
 {
-	atomic { !all_locks && !readers -> all_locks = 1 }
+	passes[0] = held[0];
+	passes[1] = held[1]
+}
+
+#define have_passed	(!passes[0] && !passes[1])
+
+inline complete_insertion()
+{
+	if
+	:: opens ->
+#ifndef MUT_OPENER_UNCOUNTED
+		d_step {
+			opener = 0;
+			in_progress--;
+			last = must_look;
+			check_closed()
+		}
+		/* It may have to thaw, but not to close. */
+		if
+		:: last ->
+			last = 0;
+			atomic {
+				!lock ->
+				thaw_if_last();
+				CLAIM(claim_counted, frozen || !opening);
+				CLAIM(claim_closed, !closing || nr)
+			}
+		:: else
+		fi
+#else
+		skip
+#endif
+	:: else
+	fi
 }
 
 /* The mm has the reference now. */
@@ -426,26 +515,28 @@ inline take_reference()
 /* Unless it had one. */
 inline disarm_if_both()
 {
-	d_step {
-		if
+	if
 #ifndef MUT_KEEP_BOTH
-		:: was_armed -> key--
+	:: was_armed -> key--
 #endif
-		:: else
-		fi;
-		was_armed = 0
-	}
+	:: else
+	fi;
+	was_armed = 0
 }
 
 inline insert(s)
 {
 #ifdef MUT_ATTACH_PEEKED
-	is_open = open;
+	is_open = open && !opening;
 #endif
 	atomic {
 		!lock;
 #ifndef MUT_ATTACH_PEEKED
+#ifdef MUT_SECOND_EARLY
 		is_open = open;
+#else
+		is_open = open && !opening;
+#endif
 #endif
 		if
 		:: is_open ->
@@ -457,21 +548,35 @@ inline insert(s)
 	if
 	:: is_open
 	:: else ->
-		arm();
-#ifndef MUT_INSERT_UNLOCKED
-		take_all_locks();
+#ifdef MUT_PASS_FIRST
+		atomic { !mmap_lock -> mmap_lock = 1; begin_to_pass() };
+		have_passed;
+		mmap_lock = 0;
 #endif
 		atomic {
-			!lock;
+			!mmap_lock && !lock ->
+			mmap_lock = 1;
+			arm();
 			take_reference();
+			open_if_closed();
 			attach_interval(s);
-			check_closed()
-		}
-#ifndef MUT_INSERT_UNLOCKED
-		all_locks = 0;
+			check_closed();
+#ifndef MUT_PASS_FIRST
+#ifndef MUT_NO_PASS
+			begin_to_pass()
 #endif
-		disarm_if_both()
-	fi
+#endif
+		}
+		atomic { have_passed && !lock -> opening = 0 };
+		complete_insertion();
+		d_step {
+			mmap_lock = 0;
+			opens = 0;
+			disarm_if_both()
+		}
+	fi;
+	is_open = 0;
+	CLAIM(claim_counted, !missed)
 }
 
 inline remove(s)
@@ -516,7 +621,7 @@ inline try_to_map()
 
 proctype Owner()
 {
-	bit is_open, was_armed;
+	bit is_open, was_armed, opens, last;
 
 end:
 	do
@@ -532,7 +637,6 @@ end:
 			is_hit[MINE] = 0;
 			has_changed = 0;
 			stale = 0;
-			is_open = 0;
 			pins--
 		}
 	od
@@ -540,15 +644,13 @@ end:
 
 inline register()
 {
-	arm();
-	take_all_locks();
 	atomic {
-		!lock;
+		!mmap_lock && !lock ->
+		arm();
 		take_reference();
-		listed = 1
+		listed = 1;
+		disarm_if_both()
 	}
-	all_locks = 0;
-	disarm_if_both()
 }
 
 inline unregister()
@@ -562,7 +664,7 @@ inline unregister()
 
 proctype Other()
 {
-	bit is_open, was_armed;
+	bit is_open, was_armed, opens, last;
 
 end:
 	do
@@ -575,7 +677,6 @@ end:
 		fi;
 		d_step {
 			is_hit[OTHER] = 0;
-			is_open = 0;
 			pins--
 		}
 	od
@@ -586,7 +687,7 @@ proctype Destroy()
 end:
 	do
 	:: atomic {
-		!pins && !readers && !lock ->
+		!pins && !held[0] && !held[1] && !lock ->
 		CLAIM(claim_balance, key == open && !closing);
 		if
 		:: armed ->
@@ -608,8 +709,8 @@ init
 	atomic {
 		run Destroy();
 		run Work();
-		run Range();
-		run Range();
+		run Range(0);
+		run Range(1);
 		run Other();
 		run Owner()
 	}

@@ -3,25 +3,26 @@
  * Registration against ranges in progress: mm/mmu_notifier.c and mm/mm_all_locks.c.
  *
  * Two subscribers register, which may fail, and unregister, and a range comes
- * and goes, for ever.  A subscriber appears while it has all locks, or it appears and
- * then takes and releases one after the other.  The range is under any one of the locks that it may be
- * under: mmap_lock, a VMA lock, a reverse map lock.  One range stands for all, as
- * ranges change nothing that other ranges look at.  Another mm has subscriptions
- * now and then; all that is seen of them is the static key.
+ * and goes, for ever.  A subscriber appears, and then takes and releases the locks.  The
+ * range is under any one of the locks that it may be under: mmap_lock, a VMA lock, a
+ * reverse map lock.  One range stands for all, as ranges change nothing that other
+ * ranges look at.  Another mm has subscriptions now and then; all that is seen of them
+ * is the static key.
  *
  * What stands for what:
  *
  *	Subscriber	mmu_notifier_subscribe(), attach_locked(),
  *			attach_notifier(); then mmu_notifier_unregister(), of
  *			which release.pml has the rest
- *	take_all_locks	mm_take_all_locks(), where a signal may come
  *	pass_all_locks	mm_pass_all_locks()
  *	unlink		unlink_notifier()
  *	Range		mmu_notifier_invalidate_range_start(), or _nonblock(),
  *			mmu_notifier_invalidate_range_end()
  *	range_start	list_start(), and unwind_starts() if a callback fails
  *	range_end	list_end()
- *	Other		arm() and disarm() on behalf of another mm
+ *	notified	MMU_NOTIFIER_RANGE_NOTIFIED; without it a range's serial number is
+ *			anything
+ *	Other		mmu_notifier_key_get() and _put() on behalf of another mm
  *
  * What is under mmu_notifier_subscriptions::lock is one atomic step, but for the
  * order of ->wants and the list, which ranges look at without it.  There is
@@ -30,9 +31,8 @@
  * That the key is turned off a while later than its count says is left out: it
  * is on for longer, never for less.  To keep the model finite, serial numbers are 1
  * for the older and 2 for the newer subscriber, and what the range remembers of
- * them is renumbered, too: only their order matters.  A subscriber that takes one
- * lock after the other has an empty span; what that spares it is in span.pml, and here
- * it is notified like any other.
+ * them is renumbered, too: only their order matters.  What it spares a subscriber to care
+ * for a span only is in span.pml.
  *
  * Claims:
  *
@@ -44,19 +44,25 @@
  *	claim_ended	after a range has ended, or its start has failed, no
  *			registered subscriber takes it to be in progress
  *	claim_balance	the static key's references come out even
+ *	claim_readers	a range that looks into the list finds the counters of readers
  *
  * Mutants, and the claim that the search first finds broken by each:
  *
  *	MUT_MMAP_READ		claim_caught	mmap_lock is taken for reading
  *	MUT_NO_VMA_LOCKS	claim_caught	VMA locks are not taken
- *	MUT_NO_RMAP_LOCKS	claim_caught	reverse map locks are not taken
+ *	MUT_NO_RMAP_LOCKS	claim_caught	nor reverse map locks
+ *	MUT_PASS_FIRST		claim_caught	locks are taken before it appears
+ *	MUT_PASS_READ		claim_caught	for reading
+ *	MUT_READERS_LATE	claim_readers	->readers are there after ->wants is set
  *	MUT_ARM_LATE		claim_ended	the key is turned on last
- *	MUT_WANTS_LATE		claim_caught	->wants is set last
+ *	MUT_WANTS_LATE		claim_ended	->wants is set last
  *	MUT_LINK_FIRST		claim_ended	or, under the same lock, after the
  *						subscriber is in the list
- *	MUT_WANTS_CLEARED	claim_heard	an unregister clears the others'
+ *	MUT_LOOK_UNLOCKED	claim_heard	a range looks for subscribers before it
+ *						has its lock
+ *	MUT_WANTS_CLEARED	claim_ended	an unregister clears the others'
  *						->wants
- *	MUT_DISARM_EACH		claim_heard	an unregister turns off the key,
+ *	MUT_DISARM_EACH		claim_ended	an unregister turns off the key,
  *						though it isn't the last
  *	MUT_KEEP_BOTH		claim_balance	a second reference of the key
  *						is not dropped
@@ -67,11 +73,10 @@
  *	MUT_UNWIND_TO_FAILED	claim_paired	it ends it up to the subscriber
  *						that failed, by its address
  *	MUT_NO_UNWIND		claim_ended	it ends it for none
- *	MUT_NO_PASS		claim_caught	locks aren't taken one by one
- *	MUT_PASS_FIRST		claim_caught	they are, but before it appears
- *	MUT_PASS_READ		claim_caught	for reading
  *	MUT_END_ALL		claim_paired	a range ends for those that came
  *						after its start, too
+ *	MUT_END_UNMARKED	claim_paired	the end of one that looked for nobody
+ *						looks at its serial number
  */
 
 #define NR_SUBS		2
@@ -79,6 +84,7 @@
 
 /* Always 0: they name, in pan's output, what was violated. */
 hidden byte claim_caught, claim_heard, claim_paired, claim_ended, claim_balance;
+hidden byte claim_readers;
 #define CLAIM(name, cond)	assert((cond) || name)
 
 #define MMAP	0
@@ -98,6 +104,7 @@ byte next[NR_SUBS] = NONE;
 bit linked[NR_SUBS];
 byte serial_of[NR_SUBS];
 bit wants, armed;
+bit has_readers;	/* ->readers */
 bit subs_lock;
 
 bit walker;	/* the range is in a read section */
@@ -206,7 +213,9 @@ inline unwind_starts()
 
 inline range_start()
 {
+	CLAIM(claim_readers, has_readers);
 	walk_begin();
+	newest = 0;
 	sub = head;
 	do
 	:: sub == NONE ->
@@ -249,7 +258,10 @@ inline range_end()
 proctype Range()
 {
 	byte lock, sub, other = NONE, failed, failed_serial;
-	bit blockable;
+	bit blockable, notified;
+#ifdef MUT_LOOK_UNLOCKED
+	bit peeked;
+#endif
 
 end:
 	do
@@ -266,11 +278,20 @@ end:
 		failed = NONE;
 		newest = 0
 	   }
+#ifdef MUT_LOOK_UNLOCKED
+		peeked = wants;
+#endif
 		down_read(lock);
 		if
 		:: mm_has_notifiers ->
 			if
-			:: wants -> range_start()
+#ifdef MUT_LOOK_UNLOCKED
+			:: peeked ->
+#else
+			:: wants ->
+#endif
+				range_start();
+				notified = 1
 			:: else
 			fi
 		:: else
@@ -285,7 +306,13 @@ end:
 			if
 			:: mm_has_notifiers ->
 				if
-				:: wants -> range_end()
+#ifdef MUT_END_UNMARKED
+				:: wants ->
+					newest = (notified -> newest : NR_SUBS);
+					range_end()
+#else
+				:: notified && wants -> range_end()
+#endif
 				:: else
 				fi
 			:: else
@@ -297,26 +324,13 @@ end:
 			up_read(lock);
 			lock = MMAP;
 			failed = NONE;
+			notified = 0;
 			blockable = 0
 		}
 	od
 }
 
 /* --- the subscriber ------------------------------------------------------- */
-
-inline take_all_locks(interrupted)
-{
-#ifndef MUT_NO_VMA_LOCKS
-	down_write(VMA);
-#endif
-	if
-	:: interrupted = 1
-	:: interrupted = 0;
-#ifndef MUT_NO_RMAP_LOCKS
-		down_write(RMAP)
-#endif
-	fi
-}
 
 #ifdef MUT_PASS_READ
 #define pass_rmap	(!writer[RMAP])
@@ -330,22 +344,8 @@ inline pass_all_locks()
 #ifndef MUT_NO_VMA_LOCKS
 	down_write(VMA);
 #endif
-#ifndef MUT_NO_PASS
 #ifndef MUT_NO_RMAP_LOCKS
 	pass_rmap
-#else
-	skip
-#endif
-#else
-	skip
-#endif
-}
-
-/* VMA locks go together with mmap_lock, see mmap_unlock(). */
-inline drop_all_locks()
-{
-#ifndef MUT_NO_RMAP_LOCKS
-	up_write(RMAP)
 #else
 	skip
 #endif
@@ -360,11 +360,10 @@ inline mmap_lock()
 #endif
 }
 
+/* VMA locks that have been taken go together with it. */
 inline mmap_unlock()
 {
-#ifndef MUT_NO_VMA_LOCKS
 	up_write(VMA);
-#endif
 #ifdef MUT_MMAP_READ
 	up_read(MMAP)
 #else
@@ -395,6 +394,9 @@ inline link()
 
 inline attach()
 {
+#ifndef MUT_READERS_LATE
+	has_readers = 1;
+#endif
 	has_subscriptions = 1;
 	atomic {
 		!subs_lock ->
@@ -408,6 +410,9 @@ inline attach()
 #else
 	want();
 	link();
+#endif
+#ifdef MUT_READERS_LATE
+	has_readers = 1;
 #endif
 	subs_lock = 0
 }
@@ -441,7 +446,7 @@ inline unlink()
 
 proctype Subscriber(byte s)
 {
-	bit interrupted, was_armed, between;
+	bit was_armed;
 
 end:
 	do
@@ -451,40 +456,24 @@ end:
 		key++
 #endif
 	   }
-		if
-		:: between = 0
-		:: between = 1
-		fi;
 		mmap_lock();
 		if
-		:: between -> take_all_locks(interrupted)
-		:: else ->
-#ifdef MUT_PASS_FIRST
-			pass_all_locks()
-#else
-			skip
-#endif
-		fi;
-		if
-		:: interrupted ->
+		:: true ->
+			/* a signal, or no memory */
 			mmap_unlock();
 #ifndef MUT_ARM_LATE
 #ifndef MUT_KEEP_ON_EINTR
-			key--;
+			key--
 #endif
 #endif
-			interrupted = 0
-		:: else ->
+		:: true ->
+#ifdef MUT_PASS_FIRST
+			pass_all_locks();
+#endif
 			attach();
-			if
-			:: between -> drop_all_locks()
-			:: else ->
 #ifndef MUT_PASS_FIRST
-				pass_all_locks()
-#else
-				skip
+			pass_all_locks();
 #endif
-			fi;
 #ifndef MUT_ARM_LATE
 			if
 #ifndef MUT_KEEP_BOTH
@@ -519,7 +508,6 @@ end:
 			}
 		fi;
 		d_step {
-			between = 0;
 			idle[s] = 1;
 			CLAIM(claim_balance,
 			      !idle[1 - s] || key == key_of_other)

@@ -9,7 +9,8 @@
  *
  * What stands for what:
  *
- *	locked		the locks that ranges hold, and registration takes
+ *	held		the locks that ranges hold, each one of its own, and that a
+ *			registration takes and releases
  *	Range		notify_start(), pass_over(), the page tables change,
  *			__mmu_notifier_invalidate_range_end()
  *	passed		the counters of MMU_NOTIFIER_PASSED: readers.pml has what it
@@ -29,7 +30,8 @@
  *			the start
  *	claim_key	the key is on when a range ends that was passed over, and as
  *			long as there is a subscriber
- *	claim_empty	when a subscriber registers, no range counts as passed over
+ *	claim_counted	when a registration returns, every range in progress has been
+ *			notified to the subscriber, or counts as passed over
  *
  * Mutants, and the claim that the search first finds broken by each:
  *
@@ -47,34 +49,39 @@
  *						a subscription
  *	MUT_DISARM_STALE	claim_key	or whether there has been another one
  *						since it began to wait
- *	MUT_KEY_IGNORED		claim_empty	the end of a range does nothing when
- *						there is no subscription
+ *	MUT_KEY_IGNORED		claim_key	the end of a range that was passed over
+ *						does nothing when there is no subscription
+ *	MUT_NO_PASS		claim_counted	a registration doesn't pass the locks
+ *	MUT_PASS_FIRST		claim_counted	it does so before the subscription
+ *						appears
  */
 
 /* Always 0: they name, in pan's output, what was violated. */
-hidden byte claim_told, claim_paired, claim_key, claim_empty;
+hidden byte claim_told, claim_paired, claim_key, claim_counted;
 #define CLAIM(name, cond)	assert((cond) || name)
 
-byte locked;		/* ranges that hold their lock */
+bit held[2];
+bit missed[2];		/* ranges that the subscriber doesn't know of, nor any count */
 bit registered;
 bit in_span = 1;	/* the ranges are in what subscribers care for */
 bit armed;		/* the mm has a reference of the key */
 byte key;		/* all references */
 byte passed;
 bit mapped;
-byte told;		/* ranges that the subscriber has to see the end of */
+bit told[2];		/* ranges that the subscriber has to see the end of */
 bit work_queued;
 bit registered_since;	/* the serial number is another one than the work saw */
 
-proctype Range()
+proctype Range(bit l)
 {
-	bit was_told, was_passed;
+	bit was_passed;
 
 end:
 	do
-	:: locked++;
+	:: held[l] = 1;
 	   if
-	   :: !key	/* the hook is a no-op */
+	   :: !key ->	/* the hook is a no-op */
+		missed[l] = 1
 	   :: else ->
 		if
 		:: in_span
@@ -99,8 +106,9 @@ end:
 			d_step {
 				if
 				:: registered ->
-					was_told = 1; told++; mapped = 0
-				:: else
+					told[l] = 1; mapped = 0
+				:: else ->
+					missed[l] = 1
 				fi
 			}
 		:: else
@@ -108,7 +116,7 @@ end:
 	   fi;
 
 	   /* the page tables change */
-	   CLAIM(claim_told, !mapped || was_told);
+	   CLAIM(claim_told, !mapped || told[l]);
 
 #ifdef MUT_END_BY_SPAN
 	   if
@@ -138,14 +146,8 @@ end:
 	   fi;
 #endif
 	   d_step {
-		if
-		:: was_told && registered ->
-			CLAIM(claim_paired, told > 0);
-			told--
-		:: else
-		fi;
-		was_told = 0; was_passed = 0;
-		locked--
+		told[l] = 0; missed[l] = 0; was_passed = 0;
+		held[l] = 0
 	   }
 	od
 }
@@ -155,16 +157,28 @@ proctype Subscriber()
 end:
 	do
 	:: key++;
-	   atomic {
-		!locked;
-		CLAIM(claim_empty, !passed);
-		registered = 1; in_span = 0; told = 0;
+#ifdef MUT_PASS_FIRST
+	   !held[0];
+	   !held[1];
+#endif
+	   d_step {
+		registered = 1; in_span = 0;
+		/* These were told an earlier one. */
+		missed[0] = missed[0] || told[0]; told[0] = 0;
+		missed[1] = missed[1] || told[1]; told[1] = 0;
 		registered_since = 1;
 		if
 		:: armed -> key--
 		:: else -> armed = 1
 		fi
 	   }
+#ifndef MUT_PASS_FIRST
+#ifndef MUT_NO_PASS
+	   !held[0];
+	   !held[1];
+#endif
+#endif
+	   CLAIM(claim_counted, !missed[0] && !missed[1]);
 
 	   if
 	   :: in_span = 1;
@@ -173,7 +187,7 @@ end:
 #endif
 		/* its own protocol has it wait for ranges that it was told of */
 		if
-		:: d_step { told == 0 -> mapped = 1 }
+		:: d_step { !told[0] && !told[1] -> mapped = 1 }
 		:: skip
 		fi
 	   :: skip
@@ -223,8 +237,8 @@ end:
 init
 {
 	atomic {
-		run Range();
-		run Range();
+		run Range(0);
+		run Range(1);
 		run Subscriber();
 		run Work()
 	}
