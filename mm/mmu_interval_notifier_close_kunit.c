@@ -495,7 +495,7 @@ static void removed_while_opening(struct kunit *test)
 	mn_test_vma(test, mm, mn_page(0), file);
 	range = mn_range_new(test, mm, file);
 	comes->interval = true;
-	first = mn_thread_run(test, mn_register_thread, comes);
+	first = mn_thread_run(test, mn_registrant_thread, comes);
 	mn_expect_appears(test, comes);
 	expect_open(test, mm, 1, 1);
 

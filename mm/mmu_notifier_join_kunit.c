@@ -60,7 +60,7 @@ static bool waits_for(struct kunit *test, struct mn_holder *holder,
 	bool waits;
 
 	registrant->listener = listener;
-	thread = mn_thread_run(test, mn_register_thread, registrant);
+	thread = mn_thread_run(test, mn_registrant_thread, registrant);
 	waits = !mn_thread_returned(thread);
 	mn_gate_open(holder->gate);
 	KUNIT_EXPECT_TRUE(test, mn_thread_join(thread));
@@ -118,7 +118,7 @@ static void expect_joins_inside(struct kunit *test, struct mn_registrant *regist
 	struct mn_holder beside = { .file = other };
 	struct mn_thread *thread;
 
-	thread = mn_thread_run(test, mn_register_thread, registrant);
+	thread = mn_thread_run(test, mn_registrant_thread, registrant);
 	mn_expect_appears(test, registrant);
 	mn_hold(&beside);
 	mn_invalidate(registrant->mm);
@@ -240,7 +240,7 @@ static void second_interval_waits(struct kunit *test)
 	for (i = 0; i < 2; i++) {
 		registrant[i] = mn_registrant_new(test, mm);
 		registrant[i]->interval = true;
-		thread[i] = mn_thread_run(test, mn_register_thread, registrant[i]);
+		thread[i] = mn_thread_run(test, mn_registrant_thread, registrant[i]);
 		if (!i)
 			mn_expect_appears(test, registrant[i]);
 	}
@@ -395,7 +395,7 @@ static void register_interrupted(struct kunit *test,
 	struct mn_holder *holder = mn_holder_new(test, file, NULL);
 	struct mn_thread *thread;
 
-	thread = mn_thread_run(test, mn_register_thread, registrant);
+	thread = mn_thread_run(test, mn_registrant_thread, registrant);
 	mn_expect_appears(test, registrant);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
 	send_sig(SIGUSR1, thread->task, 1);
@@ -420,7 +420,7 @@ static void expect_signal_before_joining(struct kunit *test,
 	registrant->listener = listener;
 	registrant->interval = interval;
 	registrant->gate = mn_gate_alloc(test);
-	thread = mn_thread_run(test, mn_register_thread, registrant);
+	thread = mn_thread_run(test, mn_registrant_thread, registrant);
 	KUNIT_EXPECT_TRUE(test, mn_gate_reached(registrant->gate));
 	send_sig(SIGUSR1, thread->task, 1);
 	mn_gate_open(registrant->gate);

@@ -71,10 +71,10 @@ static void hangs_alone(struct kunit *test)
 	sleeper->gate = mn_gate_alloc(test);
 	range = mn_thread_run(test, mn_holder_thread, holder);
 	KUNIT_EXPECT_TRUE(test, mn_gate_reached(sleeper->gate));
-	hanging = mn_thread_run(test, mn_register_thread, hangs);
+	hanging = mn_thread_run(test, mn_registrant_thread, hangs);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(hanging));
 
-	thread = mn_thread_run(test, mn_register_thread, other);
+	thread = mn_thread_run(test, mn_registrant_thread, other);
 	KUNIT_EXPECT_TRUE_MSG(test, mn_thread_completed(thread),
 			      "held up by a registration in another mm");
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(hanging));
@@ -110,7 +110,7 @@ static void opposite_orders(struct kunit *test)
 	for (i = 0; i < 2; i++)
 		holder[i] = mn_holder_new(test, file[i], NULL);
 	for (i = 0; i < 2; i++)
-		thread[i] = mn_thread_run(test, mn_register_thread, registrant[i]);
+		thread[i] = mn_thread_run(test, mn_registrant_thread, registrant[i]);
 	for (i = 0; i < 2; i++)
 		KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread[i]));
 	for (i = 0; i < 2; i++)
@@ -142,7 +142,7 @@ static void strangers_go_on(struct kunit *test)
 
 	holder = mn_holder_new(test, file[1], NULL);
 	registrant = mn_registrant_new(test, mm);
-	thread = mn_thread_run(test, mn_register_thread, registrant);
+	thread = mn_thread_run(test, mn_registrant_thread, registrant);
 	mn_expect_appears(test, registrant);
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
 	for (i = 0; i < 3; i += 2) {
@@ -153,7 +153,7 @@ static void strangers_go_on(struct kunit *test)
 	}
 
 	elsewhere = mn_registrant_new(test, stranger);
-	other = mn_thread_run(test, mn_register_thread, elsewhere);
+	other = mn_thread_run(test, mn_registrant_thread, elsewhere);
 	KUNIT_EXPECT_TRUE(test, mn_thread_completed(other));
 	KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
 
@@ -170,7 +170,7 @@ static void strangers_go_on(struct kunit *test)
 static void expect_registers(struct kunit *test, struct mm_struct *mm)
 {
 	struct mn_registrant *registrant = mn_registrant_new(test, mm);
-	struct mn_thread *thread = mn_thread_run(test, mn_register_thread,
+	struct mn_thread *thread = mn_thread_run(test, mn_registrant_thread,
 						 registrant);
 
 	KUNIT_ASSERT_TRUE(test, mn_thread_join(thread));
@@ -214,7 +214,7 @@ static void many_locks(struct kunit *test)
 		struct mn_holder *holder;
 
 		holder = mn_holder_new(test, NULL, vma[samples[i]]->anon_vma);
-		thread = mn_thread_run(test, mn_register_thread, registrant);
+		thread = mn_thread_run(test, mn_registrant_thread, registrant);
 		KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));
 		mn_gate_open(holder->gate);
 		KUNIT_ASSERT_TRUE(test, mn_thread_join(thread));

@@ -53,7 +53,7 @@ struct mn_registrant *mn_registrant_new(struct kunit *test,
 	return registrant;
 }
 
-void mn_register_thread(void *data)
+void mn_registrant_thread(void *data)
 {
 	struct mn_registrant *registrant = data;
 

@@ -42,7 +42,7 @@ void mn_locks_exit(struct kunit *test);
 
 struct mn_registrant *mn_registrant_new(struct kunit *test,
 					struct mm_struct *mm);
-void mn_register_thread(void *data);
+void mn_registrant_thread(void *data);
 void mn_registrant_end(struct mn_registrant *registrant);
 void mn_expect_notified(struct kunit *test, struct mn_registrant *registrant,
 			unsigned int starts);
