@@ -60,6 +60,35 @@ static bool must_retry(struct test_mmu *mmu, unsigned long addr,
 	       (addr >= mmu->range_start && addr < mmu->range_end);
 }
 
+/*
+ * A page that only the TLB had, and that the CPU maps now, was mapped all the time: the
+ * reverse map also leads to where a page isn't, or isn't any more.  The TLB keeps what it
+ * may.  Another page must not be there before the flush.
+ */
+static int store_entry(struct test_mmu *mmu, unsigned long index,
+		       unsigned long pfn, unsigned long flags)
+{
+	struct xarray *entries = &mmu->entries;
+	int ret = -ENOMEM;
+	void *old;
+
+	xa_lock(entries);
+	old = xa_load(entries, index);
+	if (old && xa_get_mark(entries, index, ENTRY_DROPPED)) {
+		if (entry_pfn(old) != pfn)
+			goto unlock;
+		__xa_clear_mark(entries, index, ENTRY_DROPPED);
+		if (entry_writable(old))
+			flags |= ENTRY_WRITABLE;
+	}
+	/* Memory was reserved, but an invalidation drops the reservation. */
+	ret = xa_err(__xa_store(entries, index, make_entry(pfn, flags),
+				GFP_NOWAIT | __GFP_NOWARN));
+unlock:
+	xa_unlock(entries);
+	return ret;
+}
+
 static int set_entry(struct test_mmu *mmu, unsigned long addr,
 		     unsigned long pfn, unsigned long flags)
 {
@@ -68,13 +97,7 @@ static int set_entry(struct test_mmu *mmu, unsigned long addr,
 		test_mn_drop_all(mmu);
 		mmu->tlb_used = 1;
 	}
-	/* Reclaim has mapped the page again, and is about to have the TLB flushed. */
-	if (xa_get_mark(&mmu->entries, addr >> PAGE_SHIFT, ENTRY_DROPPED))
-		return -ENOMEM;
-	/* Memory was reserved, but an invalidation drops the reservation. */
-	return xa_err(xa_store(&mmu->entries, addr >> PAGE_SHIFT,
-			       make_entry(pfn, flags),
-			       GFP_NOWAIT | __GFP_NOWARN));
+	return store_entry(mmu, addr >> PAGE_SHIFT, pfn, flags);
 }
 
 /* What a fault may return; everything else means that the address is bad. */
@@ -248,8 +271,9 @@ enum access_result {
 };
 
 /*
- * By what is only in the TLB.  Whoever has unmapped the page keeps it locked, and with it
- * a reference, until the TLB has been flushed, which takes xa_lock for each entry.
+ * By what is only in the TLB.  The page is still mapped, as the reverse map also leads to
+ * where a page isn't.  Or whoever has unmapped it keeps it locked, and with it a reference,
+ * until the TLB has been flushed, which takes xa_lock for each entry.
  */
 static enum access_result try_dropped(struct test_mmu *mmu, unsigned long addr,
 				      unsigned long len,
@@ -257,6 +281,7 @@ static enum access_result try_dropped(struct test_mmu *mmu, unsigned long addr,
 {
 	unsigned long index = addr >> PAGE_SHIFT;
 	enum access_result result = ACCESS_FAULT;
+	struct folio *folio = NULL;
 	struct page *page;
 	void *entry;
 
@@ -266,7 +291,9 @@ static enum access_result try_dropped(struct test_mmu *mmu, unsigned long addr,
 	    (access->how != ACCESS_READ && !entry_writable(entry)))
 		goto unlock;
 	page = pfn_to_page(entry_pfn(entry));
-	if (!PageLocked(page)) {
+	/* In this order: it is locked before it is unmapped. */
+	folio = test_mn_get_mapped(mmu->mm, addr, entry);
+	if (!folio && !PageLocked(page)) {
 		result = ACCESS_MISMATCH;
 		goto unlock;
 	}
@@ -275,6 +302,8 @@ static enum access_result try_dropped(struct test_mmu *mmu, unsigned long addr,
 	result = ACCESS_DONE;
 unlock:
 	xa_unlock(&mmu->entries);
+	if (folio)
+		folio_put(folio);
 	return result;
 }
 
