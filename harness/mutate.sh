@@ -94,12 +94,16 @@ run() {
 
 # report: a line for each hook
 report() {
-	local name kind text status=0 why
+	local name hook kind text status=0 why
 	while read -r name kind text; do
 		case $name,$kind in
 		mutate,PASS)	continue ;;
 		*,PASS)		echo "ok $name caught by $text" ;;
-		*)	why=$(sed -n "s/^${name%:*} //p" "$known" | head -n 1)
+		*)	case $name in
+			kvm:*)	hook=$name ;;
+			*)	hook=${name%:*} ;;
+			esac
+			why=$(sed -n "s/^$hook //p" "$known" | head -n 1)
 			if [ -n "$why" ]; then
 				echo "SKIP $name $why"
 			else

@@ -186,8 +186,7 @@ static inline bool kvm_flush_is_deferred(struct kvm *kvm)
 	/* Pairs with the release in kvm_flush_deferred(). */
 	long flushed = atomic_long_read_acquire(&kvm->mn_flushed);
 
-	return unlikely((long)(READ_ONCE(kvm->mn_dropped) - flushed) > 0) &&
-	       !mmu_notifier_suppressed("deferred");
+	return unlikely((long)(READ_ONCE(kvm->mn_dropped) - flushed) > 0);
 }
 #else
 static inline void kvm_flush_deferred(struct kvm *kvm)

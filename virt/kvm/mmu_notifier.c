@@ -907,7 +907,8 @@ void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 		wait_event(kvm->mn_wait, publish_memslots(kvm, as_id, slots));
 		mmu_notifier_wait_end(&wait);
 	}
-	if (kvm_flush_is_deferred(kvm))
+	if (kvm_flush_is_deferred(kvm) &&
+	    !mmu_notifier_suppressed("deferred_memslots"))
 		kvm_flush_deferred(kvm);
 }
 
@@ -978,7 +979,8 @@ void kvm_mmu_attributes_begin(struct kvm *kvm, gfn_t start, gfn_t end,
 	kvm_mmu_invalidate_begin(kvm);
 	flush_if(kvm, attributes_walk_memslots(kvm, start, end, attributes,
 					       attributes_unmap) ||
-		      kvm_flush_is_deferred(kvm));
+		      (kvm_flush_is_deferred(kvm) &&
+		       !mmu_notifier_suppressed("deferred_attrs")));
 	KVM_MMU_UNLOCK(kvm);
 }
 

@@ -11,7 +11,8 @@ position p;
   {
   ...
 - return write_protected@p;
-+ return write_protected || kvm_flush_is_deferred(kvm);
++ return write_protected || (kvm_flush_is_deferred(kvm) &&
++ 			     !mmu_notifier_suppressed("deferred_protect"));
   }
 
 // What is zapped for KVM's own reasons must not be used any more, either.
@@ -23,7 +24,8 @@ position p;
   {
   ...
 - if (flush@p)
-+ if (flush || kvm_flush_is_deferred(kvm))
++ if (flush || (kvm_flush_is_deferred(kvm) &&
++ 	      !mmu_notifier_suppressed("deferred_zap")))
   	kvm_flush_remote_tlbs_range(...);
   ...
   }
