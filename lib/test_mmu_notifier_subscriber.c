@@ -11,9 +11,11 @@
 #include <linux/delay.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/spinlock.h>
+#include <linux/time64.h>
 #include <linux/wait.h>
 #include <linux/wait_bit.h>
 #include <linux/workqueue.h>
@@ -271,6 +273,16 @@ static bool test_invalidate(struct mmu_interval_notifier *interval,
 	return invalidate(mmu, range, cur_seq);
 }
 
+/* Where nothing may sleep */
+static void spin_at(struct test_mmu *mmu, enum test_mn_point point)
+{
+	unsigned int usecs = min_t(unsigned int, READ_ONCE(mmu->delays[point]),
+				   LONG_DELAY);
+
+	mdelay(usecs / USEC_PER_MSEC);
+	udelay(usecs % USEC_PER_MSEC);
+}
+
 /* Under a page table lock, maybe; whoever uses what is dropped here has xa_lock. */
 static void test_flush_deferred(struct mmu_notifier *sub, struct mm_struct *mm)
 {
@@ -279,6 +291,7 @@ static void test_flush_deferred(struct mmu_notifier *sub, struct mm_struct *mm)
 	void *entry;
 
 	atomic64_inc(&mmu->count.flushes);
+	spin_at(mmu, TEST_MN_FLUSH);
 	xa_for_each_marked(&mmu->entries, index, entry, ENTRY_DROPPED)
 		xa_erase(&mmu->entries, index);
 }

@@ -149,6 +149,7 @@ struct test_mn_clean {
  * @TEST_MN_SET: in a fault, after the lookup, before the translation is set
  * @TEST_MN_START: in an invalidation, before anything is dropped
  * @TEST_MN_END: at the end of an invalidation, while it is still in progress
+ * @TEST_MN_FLUSH: in flush_deferred(), before the TLB is flushed
  * @TEST_MN_POINTS: how many there are
  */
 enum test_mn_point {
@@ -156,6 +157,7 @@ enum test_mn_point {
 	TEST_MN_SET,
 	TEST_MN_START,
 	TEST_MN_END,
+	TEST_MN_FLUSH,
 	TEST_MN_POINTS,
 };
 
@@ -165,7 +167,8 @@ enum test_mn_point {
  * @usecs: how long, up to 60000000
  *
  * Stays in effect for the file, even after it is detached.  A wait of more than
- * 10000 ends when another delay is set for the point.
+ * 10000 ends when another delay is set for the point.  At TEST_MN_FLUSH, where nothing
+ * may sleep, it keeps the CPU busy, and is 10000 at most.
  */
 struct test_mn_delay {
 	__u32 point;

@@ -14,6 +14,7 @@
 
 #define IN_WINDOW	60000000	/* cut short by end_window() */
 #define PATIENCE	10		/* seconds, for what should have happened */
+#define ROUNDS		10		/* of what depends on a race */
 
 FIXTURE(batch)
 {
@@ -95,6 +96,19 @@ static bool in_window(struct mn *self, const char *addr)
 	return true;
 }
 
+/* Reclaim has announced a range, and the translations in it were dropped. */
+static bool dropped(struct mn *self)
+{
+	struct timespec begin;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (mn_stats(self).dropped[CLEAR] == self->before.dropped[CLEAR]) {
+		if (!in_time(&begin))
+			return false;
+	}
+	return true;
+}
+
 static bool flushed(struct mn *self)
 {
 	struct timespec begin;
@@ -142,6 +156,61 @@ TEST_BATCH(one_flush)
 	EXPECT_LE(1, now.flushes - self->before.flushes);
 	EXPECT_GE(2, now.flushes - self->before.flushes);
 	told(_metadata, self, CLEAR);
+	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
+	usable(_metadata, self, p, SMALL);
+}
+
+struct watcher {
+	int fd, cpu;
+	bool running, stop;
+	unsigned long stale;
+};
+
+/* Checks all translations, over and over again. */
+static void *watch(void *data)
+{
+	struct watcher *watcher = data;
+
+	go_to_cpu(watcher->cpu);
+	while (!__atomic_load_n(&watcher->stop, __ATOMIC_RELAXED)) {
+		struct test_mn_check arg = { .len = -1ULL };
+
+		if (!ioctl(watcher->fd, TEST_MN_CHECK, &arg))
+			watcher->stale += arg.stale;
+		__atomic_store_n(&watcher->running, true, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* A page is locked until the TLB has been flushed, else it counts as stale. */
+TEST_BATCH(then_unlock)
+{
+	int here = sched_getcpu(), i;
+	struct watcher watcher = { .fd = self->fd, .cpu = !here };
+	pthread_t thread;
+	char *p;
+
+	if (!have_swap())
+		SKIP(return, NO_SWAP);
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || here > 1)
+		SKIP(return, "needs CPUs 0 and 1");
+	p = map(SMALL);
+	ASSERT_NE(NULL, p);
+	mn_delay(self, TEST_MN_FLUSH, 10000);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, watch, &watcher));
+	while (!__atomic_load_n(&watcher.running, __ATOMIC_ACQUIRE))
+		sched_yield();
+	/* Pages that are still being written from the round before are left alone. */
+	for (i = 0; i < ROUNDS; i++) {
+		mirror(_metadata, self, p, SMALL);
+		ASSERT_EQ(0, madvise(p, SMALL, MADV_PAGEOUT));
+	}
+	__atomic_store_n(&watcher.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	mn_delay(self, TEST_MN_FLUSH, 0);
+
+	EXPECT_EQ(0, watcher.stale);
+	EXPECT_LT(0, mn_stats(self).flushes);
 	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
 	usable(_metadata, self, p, SMALL);
 }
@@ -195,6 +264,43 @@ TEST_BATCH(then_fault)
 	check(_metadata, self);
 	EXPECT_TRUE(holds(p, PAGE, BY_DEVICE_AGAIN));
 	usable(_metadata, self, p, PAGE);
+}
+
+/*
+ * The reverse map also leads to where the page was mapped before copy on write.  What is
+ * mapped there now stays, and can be used meanwhile.
+ */
+TEST_BATCH(still_mapped)
+{
+	char *p = map_filled(PAGE), c = 0;
+	int fds[2];
+	pid_t pid;
+
+	if (!have_swap())
+		SKIP(return, NO_SWAP);
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, pipe(fds));
+	IN_CHILD(pid) {
+		if (read(fds[0], &c, 1) != 1 ||
+		    madvise(p, PAGE, MADV_PAGEOUT) || !holds(p, PAGE, BY_CPU))
+			_exit(1);
+	}
+	mirror(_metadata, self, p, PAGE);
+	hold_window(self);
+	ASSERT_EQ(1, write(fds[1], &c, 1));
+	EXPECT_TRUE(dropped(self));
+	EXPECT_LT(self->before.deferred, mn_stats(self).deferred);
+	EXPECT_TRUE(mn_fill(self, p, PAGE, BY_DEVICE_AGAIN));
+	EXPECT_LT(self->before.late, mn_stats(self).late);
+	check_now(_metadata, self);
+	end_window(self);
+	EXPECT_TRUE(child_ok(pid));
+
+	check(_metadata, self);
+	EXPECT_TRUE(holds(p, PAGE, BY_DEVICE_AGAIN));
+	usable(_metadata, self, p, PAGE);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 /* A range that isn't deferred flushes when it starts, whatever it covers. */
