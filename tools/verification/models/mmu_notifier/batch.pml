@@ -23,7 +23,7 @@
  *	Release		call_release(), once
  *	begun, done, flushed	of struct mmu_notifier_deferred
  *	dropped, kvm_flushed	kvm->mn_dropped, kvm->mn_flushed
- *	flush_all	mmu_notifier_flush_subs()
+ *	flush_all	flush_subscribers()
  *	kvm_flush	kvm_flush_deferred()
  *	invalidating	ranges in progress that cover the page: the guest's faults look
  *			at it under mmu_lock, see kvm_fault.pml
@@ -38,7 +38,8 @@
  *			what the unmapping has dropped
  *	claim_dirty	what the guest has written isn't dropped as clean, nor written
  *			to after it was saved, before it is mapped again
- *	claim_later	when the start of a later range returns, no TLB has its page
+ *	claim_later	from when the start of a later range returns until it ends, no
+ *			TLB has its page, whatever is deferred meanwhile
  *	claim_mapped	when another page is mapped, no TLB has the one before
  *	claim_protect	when an spte has been write-protected, no TLB can be written
  *			through
@@ -65,6 +66,8 @@
  *						announced
  *	MUT_DROPPED_UNLOCKED	claim_later	KVM notes what it has dropped without
  *						mmu_lock
+ *	MUT_FAULT_INSIDE	claim_later	faults don't look whether a later range is
+ *						in progress
  *	MUT_FILL_NO_FLUSH	claim_mapped	a page is mapped without a flush
  *	MUT_PROTECT_NO_FLUSH	claim_protect	write-protection looks only at the spte
  *	MUT_RELEASE_NO_FLUSH	claim_released	release() is all there is
@@ -177,7 +180,9 @@ inline kvm_drop(p)
 inline kvm_zap(p)
 {
 	lock_mmu();
+#ifndef MUT_FAULT_INSIDE
 	invalidating[p]++;
+#endif
 	d_step {
 		was = spte[p];
 		hand_on_dirty(p);
@@ -338,7 +343,12 @@ proctype Later(bit p)
 
 	later_start(p);
 	CLAIM(claim_later, !tlb[p]);
-	end_range(p)
+	atomic {
+		CLAIM(claim_later, !tlb[p]);
+#ifndef MUT_FAULT_INSIDE
+		end_range(p)
+#endif
+	}
 }
 
 proctype Fill(bit p)
