@@ -10,9 +10,10 @@ position p;
   kvm_mmu_slot_gfn_write_protect(...)
   {
   ...
-- return write_protected@p;
-+ return write_protected || (kvm_flush_is_deferred(kvm) &&
-+ 			     !mmu_notifier_suppressed("deferred_protect"));
++ if (kvm_flush_is_deferred(kvm) &&
++     !mmu_notifier_suppressed("deferred_protect"))
++ 	return true;
+  return write_protected@p;
   }
 
 // What is zapped for KVM's own reasons must not be used any more, either.
@@ -23,9 +24,10 @@ position p;
   kvm_zap_gfn_range(...)
   {
   ...
-- if (flush@p)
-+ if (flush || (kvm_flush_is_deferred(kvm) &&
-+ 	      !mmu_notifier_suppressed("deferred_zap")))
++ if (kvm_flush_is_deferred(kvm) &&
++     !mmu_notifier_suppressed("deferred_zap"))
++ 	flush = true;
+  if (flush@p)
   	kvm_flush_remote_tlbs_range(...);
   ...
   }
