@@ -204,13 +204,23 @@ out:
 /* --- the verdict ---------------------------------------------------------- */
 
 /*
- * awaits_flush - check whether a translation may be in a TLB, although it was dropped
+ * awaits_flush - check whether a translation may be in a TLB, although it was dropped;
+ *		  or was flushed just now
  *
  * That is so for as long as the page is locked by whoever has unmapped it.
  */
 static bool awaits_flush(struct xarray *entries, unsigned long index, void *entry)
 {
-	if (!xa_get_mark(entries, index, ENTRY_DROPPED))
+	bool dropped, flushed;
+
+	/* A flush erases the mark before the entry. */
+	xa_lock(entries);
+	dropped = xa_get_mark(entries, index, ENTRY_DROPPED);
+	flushed = xa_load(entries, index) != entry;
+	xa_unlock(entries);
+	if (flushed)
+		return true;
+	if (!dropped)
 		return false;
 	if (PageLocked(pfn_to_page(entry_pfn(entry))))
 		return true;

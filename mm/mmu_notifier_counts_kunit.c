@@ -202,7 +202,7 @@ static void mms_that_go(struct kunit *test)
 		mn_invalidate(stays);
 		mn_invalidate(mm);
 		mmu_notifier_unregister(&goes->mn, mm);
-		mmput(mm);
+		mn_mmput(mm);
 		/* Leave it to chance whether its figures are freed before. */
 		if (i % 2)
 			schedule_timeout_uninterruptible(1);

@@ -88,6 +88,7 @@ void mn_test_mm_exit(struct kunit *test, struct mm_struct *mm);
 struct vm_area_struct *mn_test_vma(struct kunit *test, struct mm_struct *mm,
 				   unsigned long start, struct file *file);
 struct file *mn_test_file(struct kunit *test);
+void mn_mmput(struct mm_struct *mm);
 void mn_mmput_thread(void *mm);
 void mn_expect_unlocked(struct kunit *test, struct mm_struct *mm);
 

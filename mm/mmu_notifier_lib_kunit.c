@@ -122,10 +122,22 @@ static void mm_drop(void *data)
 		mmdrop(data);
 }
 
+/*
+ * As when a process exits, the owner is forgotten: it is the thread of the test, which
+ * may be gone before the mm is.
+ */
+void mn_mmput(struct mm_struct *mm)
+{
+#ifdef CONFIG_MEMCG
+	WRITE_ONCE(mm->owner, NULL);
+#endif
+	mmput(mm);
+}
+
 static void mm_exit(void *data)
 {
 	if (!thread_lost)
-		mmput(data);
+		mn_mmput(data);
 }
 
 /* An empty address space that can be accessed even after it has exited */

@@ -8,6 +8,7 @@
  */
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <time.h>
 
 #include "mmu_notifier_harness.h"
@@ -48,6 +49,7 @@ struct advice {
 	size_t len;
 	int advice;
 	int ret;
+	sem_t go;
 	pthread_t thread;
 };
 
@@ -56,13 +58,21 @@ static void *advise(void *data)
 	struct advice *advice = data;
 
 	run_anywhere();
+	sem_wait(&advice->go);
 	advice->ret = madvise(advice->addr, advice->len, advice->advice);
 	return NULL;
 }
 
-static bool begin(struct advice *advice)
+/* Before the window: to create a thread needs mmap_lock, which reclaim holds then. */
+static bool get_ready(struct advice *advice)
 {
-	return !pthread_create(&advice->thread, NULL, advise, advice);
+	return !sem_init(&advice->go, 0, 0) &&
+	       !pthread_create(&advice->thread, NULL, advise, advice);
+}
+
+static void begin(struct advice *advice)
+{
+	sem_post(&advice->go);
 }
 
 static int finish(struct advice *advice)
@@ -225,8 +235,9 @@ TEST_BATCH(late_write)
 		SKIP(return, NO_SWAP);
 	p = mirrored(_metadata, self, PAGE);
 	pageout.addr = p;
+	ASSERT_TRUE(get_ready(&pageout));
 	hold_window(self);
-	ASSERT_TRUE(begin(&pageout));
+	begin(&pageout);
 	EXPECT_TRUE(in_window(self, p));
 	EXPECT_TRUE(mn_fill(self, p, PAGE, BY_DEVICE_AGAIN));
 	EXPECT_LT(self->before.late, mn_stats(self).late);
@@ -250,10 +261,12 @@ TEST_BATCH(then_fault)
 	p = mirrored(_metadata, self, PAGE);
 	pageout.addr = p;
 	populate.addr = p;
+	ASSERT_TRUE(get_ready(&pageout));
+	ASSERT_TRUE(get_ready(&populate));
 	hold_window(self);
-	ASSERT_TRUE(begin(&pageout));
+	begin(&pageout);
 	EXPECT_TRUE(in_window(self, p));
-	ASSERT_TRUE(begin(&populate));
+	begin(&populate);
 	usleep(100000);
 	EXPECT_EQ(0, count_pages(p, PAGE, PM_PRESENT));
 	EXPECT_TRUE(mn_fill(self, p, PAGE, BY_DEVICE_AGAIN));
@@ -316,11 +329,13 @@ TEST_BATCH(then_range)
 	p = mirrored(_metadata, self, PAGE);
 	pageout.addr = p;
 	drop.addr = other;
+	ASSERT_TRUE(get_ready(&pageout));
+	ASSERT_TRUE(get_ready(&drop));
 	hold_window(self);
-	ASSERT_TRUE(begin(&pageout));
+	begin(&pageout);
 	EXPECT_TRUE(in_window(self, p));
 	EXPECT_EQ(self->before.flushes, mn_stats(self).flushes);
-	ASSERT_TRUE(begin(&drop));
+	begin(&drop);
 	EXPECT_TRUE(flushed(self));
 	end_window(self);
 	ASSERT_EQ(0, finish(&pageout));
@@ -358,8 +373,9 @@ TEST_BATCH(then_zeropage)
 	pageout.addr = p;
 	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &watch));
 
+	ASSERT_TRUE(get_ready(&pageout));
 	hold_window(self);
-	ASSERT_TRUE(begin(&pageout));
+	begin(&pageout);
 	EXPECT_TRUE(in_window(self, p));
 	EXPECT_EQ(0, mn_read(self, p, &value, sizeof(value)));
 	EXPECT_EQ(1, value);
@@ -402,8 +418,9 @@ TEST_BATCH(beside)
 	p = mirrored(_metadata, self, PAGE);
 	ASSERT_TRUE(agrees(&other, p, PAGE));
 	pageout.addr = p;
+	ASSERT_TRUE(get_ready(&pageout));
 	hold_window(self);
-	ASSERT_TRUE(begin(&pageout));
+	begin(&pageout);
 	EXPECT_TRUE(in_window(self, p));
 	EXPECT_EQ(0, mn_stats(&other).entries);
 	EXPECT_TRUE(mn_fill(self, p, PAGE, BY_DEVICE_AGAIN));
