@@ -48,10 +48,10 @@ static void pass_lock(struct rw_semaphore *rwsem, struct rw_semaphore **last)
  */
 void mm_pass_all_locks(struct mm_struct *mm)
 {
+	VMA_ITERATOR(vmi, mm, 0);
 	struct rw_semaphore *last_file = NULL, *last_anon = NULL;
 	struct anon_vma_chain *avc;
 	struct vm_area_struct *vma;
-	VMA_ITERATOR(vmi, mm, 0);
 
 	mmap_assert_write_locked(mm);
 

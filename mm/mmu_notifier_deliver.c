@@ -43,12 +43,10 @@ static bool wants(struct mmu_notifier_subscriptions *subs, unsigned int which)
 	return READ_ONCE(subs->wants) & which;
 }
 
-/*
- * Whether a range must look into the list.  The acquire, for ->readers, pairs with
- * smp_wmb() in attach_locked().
- */
+/* Whether a range must look into the list */
 static bool is_list_concerned(struct mmu_notifier_subscriptions *subs)
 {
+	/* For ->readers.  Pairs with smp_wmb() in attach_locked(). */
 	return smp_load_acquire(&subs->wants) & (WANTS_START | WANTS_END);
 }
 

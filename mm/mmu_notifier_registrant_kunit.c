@@ -103,6 +103,7 @@ static bool has_appeared(const struct mn_registrant *registrant)
 	struct mmu_notifier_subscriptions *subs;
 	bool ret;
 
+	/* Pairs with smp_store_release() in attach_locked(). */
 	subs = smp_load_acquire(&registrant->mm->notifier_subscriptions);
 	if (!subs)
 		return false;

@@ -93,8 +93,10 @@ rows >"$tmp/rows" || die "hooks: the tree has no $document"
 cut -d ' ' -f 1-3 "$tmp/rows" | sort >"$tmp/table"
 [ -s "$tmp/code" ] || die "hooks: no hook found in $tag"
 
-comm -23 "$tmp/code" "$tmp/table" | sed 's/^/NO ROW /' >"$tmp/wrong"
-comm -13 "$tmp/code" "$tmp/table" | sed 's/^/NO HOOK /' >>"$tmp/wrong"
+{
+	comm -23 "$tmp/code" "$tmp/table" | sed 's/^/NO ROW /'
+	comm -13 "$tmp/code" "$tmp/table" | sed 's/^/NO HOOK /'
+} >"$tmp/wrong"
 awk '
 	NR == FNR { known[$1]; next }
 	$4 != "none" && $4 != "kernel" && !($4 in known) { print "NO TEST", $0 }
