@@ -133,6 +133,8 @@ static bool flushed(struct mn *self)
 
 static void hold_window(struct mn *self)
 {
+	/* The page may be on another CPU's way to the lists, where reclaim looks. */
+	drain_batches();
 	mn_delay(self, TEST_MN_END, IN_WINDOW);
 }
 
