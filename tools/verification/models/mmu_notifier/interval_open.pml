@@ -437,11 +437,13 @@ inline attach_interval(s)
 	open = 1;
 	deferred[s] = frozen;
 	in_tree[s] = !frozen;
-#ifndef MUT_INSERTED_UNHIT
 	frozen = frozen || in_progress;
-#endif
-	is_hit[s] = frozen;
 	CLAIM(claim_counted, frozen || !missed)
+#ifndef MUT_INSERTED_UNHIT
+	is_hit[s] = frozen;
+#else
+	is_hit[s] = deferred[s];
+#endif
 }
 
 /* The first lines of it, for a subscription that may open the mm */

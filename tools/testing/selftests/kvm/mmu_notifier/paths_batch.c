@@ -145,6 +145,8 @@ const char *path_deferred(void)
 
 	if (!have_swap())
 		return "there is no swap";
+	if (test.src == VM_MEM_SRC_ANONYMOUS_THP)
+		return "a huge page is split and flushed for first";
 	if (access(DEVICE, R_OK | W_OK))
 		return "there is no " DEVICE;
 	memory = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
