@@ -49,8 +49,12 @@ void test_mn_set_young(struct test_mmu *mmu, unsigned long index, void *entry,
 	xa_cmpxchg(&mmu->entries, index, entry, xa_mk_value(value), GFP_NOWAIT);
 }
 
+/*
+ * What stays in the TLB was marked dirty when it was mapped for writing, so it may be
+ * written to.
+ */
 static unsigned long drop(struct test_mmu *mmu, unsigned long start,
-			  unsigned long end)
+			  unsigned long end, bool keep_in_tlb)
 {
 	unsigned long index, dropped = 0;
 	void *entry;
@@ -60,24 +64,10 @@ static unsigned long drop(struct test_mmu *mmu, unsigned long start,
 		/* Only the TLB has it. */
 		if (xa_get_mark(&mmu->entries, index, ENTRY_DROPPED))
 			continue;
-		if (xa_erase(&mmu->entries, index))
-			dropped++;
-	}
-	return dropped;
-}
-
-/* What is written to through the TLB is dirty since it was mapped for writing. */
-static unsigned long drop_but_keep_in_tlb(struct test_mmu *mmu,
-					  unsigned long start, unsigned long end)
-{
-	unsigned long index, dropped = 0;
-	void *entry;
-
-	xa_for_each_range(&mmu->entries, index, entry, start >> PAGE_SHIFT,
-			  (end - 1) >> PAGE_SHIFT) {
-		if (xa_get_mark(&mmu->entries, index, ENTRY_DROPPED))
+		if (keep_in_tlb)
+			xa_set_mark(&mmu->entries, index, ENTRY_DROPPED);
+		else if (!xa_erase(&mmu->entries, index))
 			continue;
-		xa_set_mark(&mmu->entries, index, ENTRY_DROPPED);
 		dropped++;
 	}
 	return dropped;
@@ -91,7 +81,7 @@ static unsigned long drop_but_keep_in_tlb(struct test_mmu *mmu,
  */
 unsigned long test_mn_drop_all(struct test_mmu *mmu)
 {
-	return drop(mmu, 0, ULONG_MAX);
+	return drop(mmu, 0, ULONG_MAX, false);
 }
 
 /* --- ranges --------------------------------------------------------------- */
@@ -147,15 +137,12 @@ static void begin_range(struct test_mmu *mmu, unsigned long start,
 		WRITE_ONCE(mmu->in_progress, mmu->in_progress + 1);
 	}
 
-	if (defer) {
-		dropped = drop_but_keep_in_tlb(mmu, start, end);
-	} else if (mmu->class != TEST_MN_TLB) {
-		dropped = drop(mmu, start, end);
-	} else if (end - start <= TLB_ENTRIES * PAGE_SIZE) {
-		dropped = drop(mmu, start, end);
-	} else {
+	if (mmu->class == TEST_MN_TLB &&
+	    end - start > TLB_ENTRIES * PAGE_SIZE) {
 		dropped = test_mn_drop_all(mmu);
 		mmu->tlb_used = 0;
+	} else {
+		dropped = drop(mmu, start, end, defer);
 	}
 	spin_unlock(&mmu->lock);
 
@@ -376,7 +363,7 @@ static int age_tlb(struct test_mmu *mmu, unsigned long start, unsigned long end,
 	bool young;
 
 	atomic64_inc(calls);
-	young = drop(mmu, start, end);
+	young = drop(mmu, start, end, false);
 	if (young)
 		atomic64_inc(&mmu->count.young);
 	return young;
@@ -428,7 +415,7 @@ static void sva_invalidate(struct mmu_notifier *sub, struct mm_struct *mm,
 	 * the new flush_seq.  Pairs with the smp_mb() there.
 	 */
 	smp_mb__after_atomic();
-	dropped = drop(mmu, start, end);
+	dropped = drop(mmu, start, end, false);
 	dropped += drop_huge(mmu, start, end);
 	atomic64_add(dropped, &mmu->count.tlb_dropped);
 }

@@ -6,7 +6,7 @@
  * Host addresses become guest frames by way of the memslots; most of what a VMM
  * does to its mm touches no memslot, and then mmu_lock isn't taken.  Attribute
  * changes and guest_memfd know the guest frames themselves and join in at
- * kvm_mmu_invalidate_begin().  include/linux/kvm_mmu_notifier.h has the
+ * kvm_mmu_invalidate_begin(), see mmu_notifier_gfns.c.  include/linux/kvm_mmu_notifier.h has the
  * protocol with page faults.
  */
 
@@ -20,7 +20,6 @@
 #include <linux/sched/signal.h>
 #include <linux/srcu.h>
 #include <linux/wait.h>
-#include <linux/xarray.h>
 
 #include <trace/events/kvm.h>
 
@@ -283,6 +282,12 @@ static void set_invalidate_range(struct kvm *kvm, gfn_t start, gfn_t end)
 	WRITE_ONCE(kvm->mmu_invalidate_range_end, end);
 }
 
+static void widen_invalidate_range(struct kvm *kvm, gfn_t start, gfn_t end)
+{
+	set_invalidate_range(kvm, min(kvm->mmu_invalidate_range_start, start),
+			     max(kvm->mmu_invalidate_range_end, end));
+}
+
 /**
  * kvm_mmu_invalidate_begin() - begin to invalidate guest memory
  * @kvm: the VM, whose mmu_lock is held for write
@@ -314,8 +319,7 @@ void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end)
 	lockdep_assert_held_write(&kvm->mmu_lock);
 	WARN_ON_ONCE(!mmu_invalidate_in_progress(kvm));
 
-	set_invalidate_range(kvm, min(kvm->mmu_invalidate_range_start, start),
-			     max(kvm->mmu_invalidate_range_end, end));
+	widen_invalidate_range(kvm, start, end);
 }
 
 /* Both kvm_mmu_invalidate_begin() and kvm_mmu_invalidate_range_add() */
@@ -324,8 +328,9 @@ static __always_inline void mmu_invalidate_begin_with(struct kvm *kvm,
 {
 	lockdep_assert_held_write(&kvm->mmu_lock);
 
+	/* Those in progress may end at any time: then the range is larger than need be. */
 	if (mmu_invalidate_in_progress(kvm))
-		kvm_mmu_invalidate_range_add(kvm, start, end);
+		widen_invalidate_range(kvm, start, end);
 	else
 		set_invalidate_range(kvm, start, end);
 	WRITE_ONCE(kvm->mmu_invalidate_begun, kvm->mmu_invalidate_begun + 1);
@@ -403,7 +408,7 @@ void kvm_mmu_fault_retried(struct kvm_vcpu *vcpu, const void *who,
 #endif
 
 /* Called with mmu_lock still held, for what was unmapped under it. */
-static void flush_if(struct kvm *kvm, bool needed)
+void kvm_mmu_notifier_flush_if(struct kvm *kvm, bool needed)
 {
 	if (needed && !mmu_notifier_suppressed("flush"))
 		kvm_flush_remote_tlbs(kvm);
@@ -558,7 +563,7 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 	if (deferred)
 		defer_flush(kvm);
 	else
-		flush_if(kvm, unmapped);
+		kvm_mmu_notifier_flush_if(kvm, unmapped);
 	KVM_MMU_UNLOCK(kvm);
 
 	/*
@@ -643,7 +648,7 @@ age_memslots(struct kvm *kvm, const struct hva_ageing *ageing,
 					 ageing->handler(kvm, &gfns);
 		at = hva_memslot_next(kvm, at, start, end);
 	} while (at.node);
-	flush_if(kvm, ageing->flush && young);
+	kvm_mmu_notifier_flush_if(kvm, ageing->flush && young);
 
 	return young;
 }
@@ -911,147 +916,3 @@ void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 	    !mmu_notifier_suppressed("deferred_memslots"))
 		kvm_flush_deferred(kvm);
 }
-
-#ifdef CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES
-typedef bool (*attributes_handler)(struct kvm *kvm, struct kvm_gfn_range *range);
-
-static bool gfn_range_has_memslot(struct kvm *kvm, gfn_t start, gfn_t end)
-{
-	struct kvm_memslot_iter iter;
-	int i;
-
-	/* The answer is the same for begin and end, as the memslots are. */
-	lockdep_assert_held(&kvm->slots_lock);
-
-	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++)
-		kvm_for_each_memslot_in_gfn_range(&iter, __kvm_memslots(kvm, i),
-						  start, end)
-			return true;
-
-	return false;
-}
-
-static __always_inline bool
-attributes_walk_memslots(struct kvm *kvm, gfn_t start, gfn_t end,
-			 unsigned long attributes, attributes_handler handler)
-{
-	struct kvm_gfn_range range = {
-		.arg.attributes = attributes,
-		.may_block = true,
-	};
-	struct kvm_memslot_iter iter;
-	bool ret = false;
-	int i;
-
-	for (i = 0; i < kvm_arch_nr_memslot_as_ids(kvm); i++) {
-		kvm_for_each_memslot_in_gfn_range(&iter, __kvm_memslots(kvm, i),
-						  start, end) {
-			struct kvm_memory_slot *slot = iter.slot;
-
-			range.slot = slot;
-			range.start = max(start, slot->base_gfn);
-			range.end = min(end, slot->base_gfn + slot->npages);
-			ret |= handler(kvm, &range);
-		}
-	}
-
-	return ret;
-}
-
-/*
- * Whether or not the architecture has to unmap it, the range isn't mapped
- * while its attributes change.
- */
-static bool attributes_unmap(struct kvm *kvm, struct kvm_gfn_range *range)
-{
-	kvm_mmu_invalidate_range_add(kvm, range->start, range->end);
-	return kvm_arch_pre_set_memory_attributes(kvm, range);
-}
-
-/* Called before attributes change: no fault may use the old ones any more. */
-void kvm_mmu_attributes_begin(struct kvm *kvm, gfn_t start, gfn_t end,
-			      unsigned long attributes)
-{
-	if (!gfn_range_has_memslot(kvm, start, end))
-		return;
-
-	KVM_MMU_LOCK(kvm);
-	kvm_mmu_invalidate_begin(kvm);
-	flush_if(kvm, attributes_walk_memslots(kvm, start, end, attributes,
-					       attributes_unmap) ||
-		      (kvm_flush_is_deferred(kvm) &&
-		       !mmu_notifier_suppressed("deferred_attrs")));
-	KVM_MMU_UNLOCK(kvm);
-}
-
-void kvm_mmu_attributes_end(struct kvm *kvm, gfn_t start, gfn_t end,
-			    unsigned long attributes)
-{
-	if (!gfn_range_has_memslot(kvm, start, end))
-		return;
-
-	KVM_MMU_LOCK(kvm);
-	kvm_mmu_invalidate_end(kvm);
-	attributes_walk_memslots(kvm, start, end, attributes,
-				 kvm_arch_post_set_memory_attributes);
-	KVM_MMU_UNLOCK(kvm);
-}
-#endif /* CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES */
-
-#ifdef CONFIG_KVM_PRIVATE_MEM
-static bool gmem_unmap(struct kvm *kvm, struct xarray *bindings,
-		       pgoff_t start, pgoff_t end)
-{
-	struct kvm_gfn_range range = {
-		.may_block = true,
-		/* What the guest shares is not in the file. */
-		.attr_filter = KVM_FILTER_PRIVATE,
-	};
-	struct kvm_memory_slot *slot;
-	unsigned long index;
-	bool flush = false;
-
-	xa_for_each_range(bindings, index, slot, start, end - 1) {
-		pgoff_t first = slot->gmem.pgoff;
-		pgoff_t behind = first + slot->npages;
-
-		range.slot = slot;
-		range.start = slot->base_gfn + max(first, start) - first;
-		range.end = slot->base_gfn + min(behind, end) - first;
-		flush |= kvm_mmu_unmap_gfn_range(kvm, &range);
-	}
-
-	return flush;
-}
-
-static bool gmem_range_is_bound(struct xarray *bindings, pgoff_t start,
-				pgoff_t end)
-{
-	unsigned long index = start;
-
-	return xa_find(bindings, &index, end - 1, XA_PRESENT);
-}
-
-/*
- * Called before the guest loses the pages [@start, @end) of a guest_memfd file.
- * The caller keeps the file's bindings from changing until the end.
- */
-void kvm_mmu_gmem_begin(struct kvm *kvm, struct xarray *bindings,
-			pgoff_t start, pgoff_t end)
-{
-	if (!gmem_range_is_bound(bindings, start, end))
-		return;
-
-	KVM_MMU_LOCK(kvm);
-	kvm_mmu_invalidate_begin(kvm);
-	flush_if(kvm, gmem_unmap(kvm, bindings, start, end));
-	KVM_MMU_UNLOCK(kvm);
-}
-
-void kvm_mmu_gmem_end(struct kvm *kvm, struct xarray *bindings,
-		      pgoff_t start, pgoff_t end)
-{
-	if (gmem_range_is_bound(bindings, start, end))
-		end_under_mmu_lock(kvm);
-}
-#endif /* CONFIG_KVM_PRIVATE_MEM */

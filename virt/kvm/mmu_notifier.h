@@ -30,6 +30,8 @@ void kvm_mmu_notifier_unregister(struct kvm *kvm);
 void kvm_mmu_notifier_publish_memslots(struct kvm *kvm, int as_id,
 				       struct kvm_memslots *slots);
 
+void kvm_mmu_notifier_flush_if(struct kvm *kvm, bool needed);
+
 void kvm_mmu_attributes_begin(struct kvm *kvm, gfn_t start, gfn_t end,
 			      unsigned long attributes);
 void kvm_mmu_attributes_end(struct kvm *kvm, gfn_t start, gfn_t end,
