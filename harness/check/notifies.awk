@@ -37,7 +37,7 @@ BEGIN {
 		"mmu_invalidate_begin_with|" \
 		"end_under_mmu_lock|" \
 		"(__)?mmu_invalidate_(running|sample|ended_since|covers|" \
-		"range_is_empty)|set_invalidate_range|" \
+		"range_is_empty)|(set|widen)_invalidate_range|" \
 		"gfn_to_pfn_cache_invalidate_start|" \
 		"kvm_mmu_(gmem|attributes)_(begin|end)|" \
 		"kvm_(tdp_mmu_)?(unmap|age|test_age)_gfn(_range)?|" \
