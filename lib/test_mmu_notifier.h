@@ -52,12 +52,18 @@ struct test_event {
 	enum mmu_notifier_event event;
 };
 
+/* At a point.  ->tid is set first, and read last. */
+struct test_delay {
+	unsigned int usecs;
+	pid_t tid;			/* 0: of any thread */
+};
+
 /* An attached secondary MMU. */
 struct test_mmu {
 	struct mm_struct *mm;
 	enum test_mn_class class;
 	enum test_mn_kind kind;
-	unsigned int *delays;
+	struct test_delay *delays;
 	struct mmu_notifier whole;
 	struct mmu_interval_notifier interval;
 	struct xarray entries;

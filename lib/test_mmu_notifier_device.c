@@ -39,7 +39,7 @@ static_assert(LAST_EVENT + 1 == TEST_MN_EVENTS);
 struct test_file {
 	struct rw_semaphore sem;	/* for writing: attach and detach */
 	struct test_mmu *mmu;
-	unsigned int delays[TEST_MN_POINTS];
+	struct test_delay delays[TEST_MN_POINTS];
 };
 
 union test_args {
@@ -288,10 +288,14 @@ static int test_stale(struct test_file *file, union test_args *args)
 static int test_delay(struct test_file *file, union test_args *args)
 {
 	struct test_mn_delay *arg = &args->delay;
+	struct test_delay *delay;
 
 	if (arg->point >= TEST_MN_POINTS || arg->usecs > MAX_DELAY)
 		return -EINVAL;
-	store_release_wake_up(&file->delays[arg->point], arg->usecs);
+	delay = &file->delays[arg->point];
+	WRITE_ONCE(delay->tid, arg->tid);
+	/* Pairs with smp_load_acquire() in delay_of(). */
+	store_release_wake_up(&delay->usecs, arg->usecs);
 	return 0;
 }
 

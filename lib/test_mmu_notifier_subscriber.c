@@ -86,6 +86,16 @@ unsigned long test_mn_drop_all(struct test_mmu *mmu)
 
 /* --- ranges --------------------------------------------------------------- */
 
+/* In microseconds, for this thread */
+static unsigned int delay_of(const struct test_delay *delay)
+{
+	/* Pairs with store_release_wake_up() in test_delay(). */
+	unsigned int usecs = smp_load_acquire(&delay->usecs);
+	pid_t tid = READ_ONCE(delay->tid);
+
+	return !tid || tid == current->pid ? usecs : 0;
+}
+
 /**
  * test_mn_delay_at - sleep, to make a race more likely
  * @mmu: the secondary MMU
@@ -95,11 +105,12 @@ unsigned long test_mn_drop_all(struct test_mmu *mmu)
  */
 void test_mn_delay_at(struct test_mmu *mmu, enum test_mn_point point)
 {
-	unsigned int *delay = &mmu->delays[point];
-	unsigned int usecs = READ_ONCE(*delay);
+	struct test_delay *delay = &mmu->delays[point];
+	unsigned int usecs = delay_of(delay);
 
 	if (usecs > LONG_DELAY)
-		wait_var_event_timeout(delay, READ_ONCE(*delay) != usecs,
+		wait_var_event_timeout(&delay->usecs,
+				       READ_ONCE(delay->usecs) != usecs,
 				       usecs_to_jiffies(usecs));
 	else if (usecs)
 		usleep_range(usecs, usecs + 1 + usecs / 4);
@@ -263,7 +274,7 @@ static bool test_invalidate(struct mmu_interval_notifier *interval,
 /* Where nothing may sleep */
 static void spin_at(struct test_mmu *mmu, enum test_mn_point point)
 {
-	unsigned int usecs = min_t(unsigned int, READ_ONCE(mmu->delays[point]),
+	unsigned int usecs = min_t(unsigned int, delay_of(&mmu->delays[point]),
 				   LONG_DELAY);
 
 	mdelay(usecs / USEC_PER_MSEC);

@@ -165,14 +165,17 @@ enum test_mn_point {
  * struct test_mn_delay - wait at a point
  * @point: enum test_mn_point
  * @usecs: how long, up to 60000000
+ * @tid: only in this thread; 0 for all
  *
  * Stays in effect for the file, even after it is detached.  A wait of more than
- * 10000 ends when another delay is set for the point.  At TEST_MN_FLUSH, where nothing
- * may sleep, it keeps the CPU busy, and is 10000 at most.
+ * 10000 ends when another delay is set for the point; it had better be for one thread:
+ * reclaim comes by with pages locked, and NUMA balancing in any thread of the process.
+ * At TEST_MN_FLUSH, where nothing may sleep, it keeps the CPU busy, 10000 at most.
  */
 struct test_mn_delay {
 	__u32 point;
 	__u32 usecs;
+	__u32 tid;
 };
 
 #define TEST_MN_EVENTS	8	/* enum mmu_notifier_event */

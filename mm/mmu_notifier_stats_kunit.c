@@ -852,7 +852,7 @@ static void younger_ranges(struct kunit *test)
 	mmu_notifier_invalidate_range_start(&older);
 	mmu_notifier_invalidate_range_start(&younger);
 	/* as if it began later, however long this takes */
-	younger.record.since += 3600 * NSEC_PER_SEC;
+	younger.record.since += 3600ULL * NSEC_PER_SEC;
 	mmu_notifier_wait_begin(&wait, mm, MMU_NOTIFIER_WAIT_HVA);
 	expect_said(test, "  1 ranges and callbacks have begun since\n");
 	expect_said(test, "  CLEAR %lx-%lx, ", mn_page(0), mn_page(1));

@@ -89,11 +89,24 @@ static void drop_held(void)
 	drop(held, 1);
 }
 
-static void set_delay(unsigned int point, unsigned int usecs)
+/*
+ * Only there: others may come by, be it to reclaim memory, with pages locked, or to
+ * balance NUMA nodes, which any thread does, also the one that looks on.
+ */
+static void hold_at(unsigned int point, struct worker *w)
 {
-	struct test_mn_delay delay = { .point = point, .usecs = usecs };
+	must(ioctl(device, TEST_MN_DELAY, &(struct test_mn_delay){
+		.point = point,
+		.usecs = HOLD,
+		.tid = w->tid,
+	}));
+}
 
-	must(ioctl(device, TEST_MN_DELAY, &delay));
+static void release_at(unsigned int point)
+{
+	must(ioctl(device, TEST_MN_DELAY, &(struct test_mn_delay){
+		.point = point,
+	}));
 }
 
 static void wait_callback(struct worker *w, const char *callback)
@@ -107,7 +120,7 @@ static void wait_callback(struct worker *w, const char *callback)
 
 static void hold_range(unsigned int point)
 {
-	set_delay(point, HOLD);
+	hold_at(point, &holder);
 	start_work(&holder);
 	wait_callback(&holder, CALLBACK);
 	if (!in_range(holder.tid, held))
@@ -116,7 +129,7 @@ static void hold_range(unsigned int point)
 
 static void release_range(unsigned int point)
 {
-	set_delay(point, 0);
+	release_at(point);
 	wait_work(&holder);
 }
 
@@ -436,7 +449,7 @@ static char *map_file(char *at, int flags, size_t offset)
 /* Returns when the range has been passed over: in between nothing else sleeps. */
 static void hold_passed_over(void)
 {
-	set_delay(TEST_MN_START, HOLD);
+	hold_at(TEST_MN_START, &file.puncher);
 	start_work(&file.puncher);
 	wait_callback(&file.puncher, INTERVAL_CALLBACK);
 	start_work(&holder);

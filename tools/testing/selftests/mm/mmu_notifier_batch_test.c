@@ -9,6 +9,7 @@
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "mmu_notifier_harness.h"
@@ -44,41 +45,67 @@ FIXTURE_TEARDOWN(batch)
 
 /* --- the window ------------------------------------------------------------ */
 
-struct advice {
+/* What a thread does, when it is told to, with this memory */
+struct work {
+	int (*run)(struct work *work);
 	char *addr;
 	size_t len;
 	int advice;
+	int node;
 	int ret;
+	pid_t tid;
 	sem_t go;
 	pthread_t thread;
 };
 
-static void *advise(void *data)
+static int advise(struct work *work)
 {
-	struct advice *advice = data;
+	return madvise(work->addr, work->len, work->advice);
+}
+
+static int move(struct work *work)
+{
+	return !pages_on(work->addr, work->len, work->node, true);
+}
+
+/* Of all in the cgroup.  There may be less than that. */
+static int reclaim(struct work *work)
+{
+	write_text(OURS "memory.reclaim", "1M");
+	return 0;
+}
+
+static void *worker(void *data)
+{
+	struct work *work = data;
 
 	run_anywhere();
-	sem_wait(&advice->go);
-	advice->ret = madvise(advice->addr, advice->len, advice->advice);
+	__atomic_store_n(&work->tid, syscall(__NR_gettid), __ATOMIC_RELEASE);
+	sem_wait(&work->go);
+	work->ret = work->run(work);
 	return NULL;
 }
 
 /* Before the window: to create a thread needs mmap_lock, which reclaim holds then. */
-static bool get_ready(struct advice *advice)
+static bool get_ready(struct work *work)
 {
-	return !sem_init(&advice->go, 0, 0) &&
-	       !pthread_create(&advice->thread, NULL, advise, advice);
+	if (sem_init(&work->go, 0, 0) ||
+	    pthread_create(&work->thread, NULL, worker, work))
+		return false;
+	while (!__atomic_load_n(&work->tid, __ATOMIC_ACQUIRE))
+		usleep(100);
+	return true;
 }
 
-static void begin(struct advice *advice)
+static void begin(struct work *work)
 {
-	sem_post(&advice->go);
+	sem_post(&work->go);
 }
 
-static int finish(struct advice *advice)
+static int finish(struct work *work)
 {
-	pthread_join(advice->thread, NULL);
-	return advice->ret;
+	pthread_join(work->thread, NULL);
+	return work->ret;
 }
 
 static bool in_time(const struct timespec *since)
@@ -119,6 +146,19 @@ static bool dropped(struct mn *self)
 	return true;
 }
 
+/* ... and their flush was deferred. */
+static bool deferred(struct mn *self)
+{
+	struct timespec begin;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (mn_stats(self).deferred == self->before.deferred) {
+		if (!in_time(&begin))
+			return false;
+	}
+	return true;
+}
+
 static bool flushed(struct mn *self)
 {
 	struct timespec begin;
@@ -131,11 +171,23 @@ static bool flushed(struct mn *self)
 	return true;
 }
 
-static void hold_window(struct mn *self)
+/* Of this thread: NUMA balancing may come by in any other. */
+static void hold_end(struct mn *self, pid_t reclaimer)
+{
+	struct test_mn_delay delay = {
+		.point = TEST_MN_END,
+		.usecs = IN_WINDOW,
+		.tid = reclaimer,
+	};
+
+	ioctl(self->fd, TEST_MN_DELAY, &delay);
+}
+
+static void hold_window(struct mn *self, pid_t reclaimer)
 {
 	/* The page may be on another CPU's way to the lists, where reclaim looks. */
 	drain_batches();
-	mn_delay(self, TEST_MN_END, IN_WINDOW);
+	hold_end(self, reclaimer);
 }
 
 static void end_window(struct mn *self)
@@ -176,6 +228,7 @@ struct watcher {
 	int fd, cpu;
 	bool running, stop;
 	unsigned long stale;
+	pthread_t thread;
 };
 
 /* Checks all translations, over and over again. */
@@ -194,34 +247,51 @@ static void *watch(void *data)
 	return NULL;
 }
 
+/* On another CPU than this.  Flushes take long meanwhile. */
+static bool begin_watch(struct mn *self, struct watcher *watcher)
+{
+	int here = sched_getcpu();
+
+	*watcher = (struct watcher){ .fd = self->fd, .cpu = !here };
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || here > 1 ||
+	    pthread_create(&watcher->thread, NULL, watch, watcher))
+		return false;
+	mn_delay(self, TEST_MN_FLUSH, 10000);
+	while (!__atomic_load_n(&watcher->running, __ATOMIC_ACQUIRE))
+		sched_yield();
+	return true;
+}
+
+/* Returns how many translations were stale. */
+static unsigned long end_watch(struct mn *self, struct watcher *watcher)
+{
+	__atomic_store_n(&watcher->stop, true, __ATOMIC_RELAXED);
+	pthread_join(watcher->thread, NULL);
+	mn_delay(self, TEST_MN_FLUSH, 0);
+	return watcher->stale;
+}
+
+#define NO_CPU	"needs CPUs 0 and 1"
+
 /* A page is locked until the TLB has been flushed, else it counts as stale. */
 TEST_BATCH(then_unlock)
 {
-	int here = sched_getcpu(), i;
-	struct watcher watcher = { .fd = self->fd, .cpu = !here };
-	pthread_t thread;
+	struct watcher watcher;
 	char *p;
+	int i;
 
 	if (!have_swap())
 		SKIP(return, NO_SWAP);
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || here > 1)
-		SKIP(return, "needs CPUs 0 and 1");
 	p = map(SMALL);
 	ASSERT_NE(NULL, p);
-	mn_delay(self, TEST_MN_FLUSH, 10000);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, watch, &watcher));
-	while (!__atomic_load_n(&watcher.running, __ATOMIC_ACQUIRE))
-		sched_yield();
+	if (!begin_watch(self, &watcher))
+		SKIP(return, NO_CPU);
 	/* Pages that are still being written from the round before are left alone. */
 	for (i = 0; i < ROUNDS; i++) {
 		mirror(_metadata, self, p, SMALL);
 		ASSERT_EQ(0, madvise(p, SMALL, MADV_PAGEOUT));
 	}
-	__atomic_store_n(&watcher.stop, true, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
-	mn_delay(self, TEST_MN_FLUSH, 0);
-
-	EXPECT_EQ(0, watcher.stale);
+	EXPECT_EQ(0, end_watch(self, &watcher));
 	EXPECT_LT(0, mn_stats(self).flushes);
 	EXPECT_TRUE(holds(p, SMALL, BY_DEVICE));
 	usable(_metadata, self, p, SMALL);
@@ -230,7 +300,7 @@ TEST_BATCH(then_unlock)
 /* What is written by the TLB alone isn't lost. */
 TEST_BATCH(late_write)
 {
-	struct advice pageout = { .len = PAGE, .advice = MADV_PAGEOUT };
+	struct work pageout = { .run = advise, .len = PAGE, .advice = MADV_PAGEOUT };
 	char *p;
 
 	if (!have_swap())
@@ -238,7 +308,7 @@ TEST_BATCH(late_write)
 	p = mirrored(_metadata, self, PAGE);
 	pageout.addr = p;
 	ASSERT_TRUE(get_ready(&pageout));
-	hold_window(self);
+	hold_window(self, pageout.tid);
 	begin(&pageout);
 	EXPECT_TRUE(in_window(self, p));
 	EXPECT_TRUE(mn_fill(self, p, PAGE, BY_DEVICE_AGAIN));
@@ -254,8 +324,8 @@ TEST_BATCH(late_write)
 /* The page can't be had before the flush: the CPU waits for it. */
 TEST_BATCH(then_fault)
 {
-	struct advice pageout = { .len = PAGE, .advice = MADV_PAGEOUT };
-	struct advice populate = { .len = PAGE, .advice = MADV_POPULATE_WRITE };
+	struct work pageout = { .run = advise, .len = PAGE, .advice = MADV_PAGEOUT };
+	struct work populate = { .run = advise, .len = PAGE, .advice = MADV_POPULATE_WRITE };
 	char *p;
 
 	if (!have_swap())
@@ -265,7 +335,7 @@ TEST_BATCH(then_fault)
 	populate.addr = p;
 	ASSERT_TRUE(get_ready(&pageout));
 	ASSERT_TRUE(get_ready(&populate));
-	hold_window(self);
+	hold_window(self, pageout.tid);
 	begin(&pageout);
 	EXPECT_TRUE(in_window(self, p));
 	begin(&populate);
@@ -301,7 +371,7 @@ TEST_BATCH(still_mapped)
 			_exit(1);
 	}
 	mirror(_metadata, self, p, PAGE);
-	hold_window(self);
+	hold_window(self, pid);
 	ASSERT_EQ(1, write(fds[1], &c, 1));
 	EXPECT_TRUE(dropped(self));
 	EXPECT_LT(self->before.deferred, mn_stats(self).deferred);
@@ -321,8 +391,8 @@ TEST_BATCH(still_mapped)
 /* A range that isn't deferred flushes when it starts, whatever it covers. */
 TEST_BATCH(then_range)
 {
-	struct advice pageout = { .len = PAGE, .advice = MADV_PAGEOUT };
-	struct advice drop = { .len = PAGE, .advice = MADV_DONTNEED };
+	struct work pageout = { .run = advise, .len = PAGE, .advice = MADV_PAGEOUT };
+	struct work drop = { .run = advise, .len = PAGE, .advice = MADV_DONTNEED };
 	char *p, *other;
 
 	if (!have_swap())
@@ -333,7 +403,7 @@ TEST_BATCH(then_range)
 	drop.addr = other;
 	ASSERT_TRUE(get_ready(&pageout));
 	ASSERT_TRUE(get_ready(&drop));
-	hold_window(self);
+	hold_window(self, pageout.tid);
 	begin(&pageout);
 	EXPECT_TRUE(in_window(self, p));
 	EXPECT_EQ(self->before.flushes, mn_stats(self).flushes);
@@ -353,7 +423,7 @@ TEST_BATCH(then_range)
 TEST_BATCH(then_zeropage)
 {
 	struct uffdio_api api = { .api = UFFD_API };
-	struct advice pageout = { .len = PAGE, .advice = MADV_PAGEOUT };
+	struct work pageout = { .run = advise, .len = PAGE, .advice = MADV_PAGEOUT };
 	struct uffdio_register watch = { .range.len = PAGE,
 					 .mode = UFFDIO_REGISTER_MODE_MISSING };
 	struct uffdio_zeropage zero = { .range.len = PAGE };
@@ -376,7 +446,7 @@ TEST_BATCH(then_zeropage)
 	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &watch));
 
 	ASSERT_TRUE(get_ready(&pageout));
-	hold_window(self);
+	hold_window(self, pageout.tid);
 	begin(&pageout);
 	EXPECT_TRUE(in_window(self, p));
 	EXPECT_EQ(0, mn_read(self, p, &value, sizeof(value)));
@@ -410,7 +480,7 @@ TEST_BATCH(madv_free)
 /* Others are flushed at the start, and have the page no more. */
 TEST_BATCH(beside)
 {
-	struct advice pageout = { .len = PAGE, .advice = MADV_PAGEOUT };
+	struct work pageout = { .run = advise, .len = PAGE, .advice = MADV_PAGEOUT };
 	struct mn other;
 	char *p;
 
@@ -421,7 +491,7 @@ TEST_BATCH(beside)
 	ASSERT_TRUE(agrees(&other, p, PAGE));
 	pageout.addr = p;
 	ASSERT_TRUE(get_ready(&pageout));
-	hold_window(self);
+	hold_window(self, pageout.tid);
 	begin(&pageout);
 	EXPECT_TRUE(in_window(self, p));
 	EXPECT_EQ(0, mn_stats(&other).entries);
@@ -434,6 +504,206 @@ TEST_BATCH(beside)
 	EXPECT_TRUE(holds(p, PAGE, BY_DEVICE_AGAIN));
 	usable(_metadata, self, p, PAGE);
 	close(other.fd);
+}
+
+/* What is written by the TLB alone is there after the copy. */
+TEST_BATCH(migrate)
+{
+	struct work moving = { .run = move, .len = PAGE };
+	char *p;
+
+	if (far_node() < 0)
+		SKIP(return, NO_NODE);
+	p = mirrored(_metadata, self, PAGE);
+	moving.addr = p;
+	moving.node = far_node();
+	if (pages_on(p, PAGE, moving.node, false))
+		moving.node = this_node();
+	ASSERT_TRUE(get_ready(&moving));
+	hold_window(self, moving.tid);
+	begin(&moving);
+	EXPECT_TRUE(in_window(self, p));
+	EXPECT_TRUE(mn_fill(self, p, PAGE, BY_DEVICE_AGAIN));
+	EXPECT_LT(self->before.late, mn_stats(self).late);
+	check_now(_metadata, self);
+	end_window(self);
+	EXPECT_EQ(0, finish(&moving));
+
+	check(_metadata, self);
+	EXPECT_TRUE(holds(p, PAGE, BY_DEVICE_AGAIN));
+	usable(_metadata, self, p, PAGE);
+}
+
+/* --- memory of two processes ------------------------------------------------ */
+
+/*
+ * A page of a file in memory.  Reclaim comes to the first process first: its mapping
+ * begins one page before.
+ */
+struct pair {
+	char *p;
+	pid_t pid;
+	int to, from;		/* pipes */
+	struct mn other;	/* the secondary MMU of the other process */
+};
+
+enum request { LOCK, WRITE };
+enum answer { FAILED, DONE, NO_CGROUP };
+
+static enum answer serve(struct pair *pair, enum request request)
+{
+	switch (request) {
+	case LOCK:
+		return mlock(pair->p, PAGE) ? FAILED : DONE;
+	case WRITE:
+		return mn_fill(&pair->other, pair->p, PAGE, BY_DEVICE_AGAIN) ?
+		       DONE : FAILED;
+	}
+	return FAILED;
+}
+
+/* The page belongs to its cgroup, and so does nothing of the first process. */
+static void be_other(struct pair *pair, int in, int out)
+{
+	enum answer answer = NO_CGROUP;
+	enum request request;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (enter_cgroup())
+		answer = !munmap(pair->p - PAGE, PAGE) &&
+			 child_attaches(&pair->other, pair->other.fd, pair->p, PAGE) ?
+			 DONE : FAILED;
+	while (write(out, &answer, sizeof(answer)) == sizeof(answer) &&
+	       read(in, &request, sizeof(request)) == sizeof(request))
+		answer = serve(pair, request);
+}
+
+static enum answer answer_of(struct pair *pair)
+{
+	enum answer answer;
+
+	return read(pair->from, &answer, sizeof(answer)) == sizeof(answer) ?
+	       answer : FAILED;
+}
+
+static enum answer ask(struct pair *pair, enum request request)
+{
+	return write(pair->to, &request, sizeof(request)) == sizeof(request) ?
+	       answer_of(pair) : FAILED;
+}
+
+static enum answer begin_pair(struct mn *self, struct pair *pair)
+{
+	int file = memory_file(2 * PAGE), to[2], from[2];
+	char *map = map_flags(2 * PAGE, MAP_SHARED, file);
+
+	if (!map || pipe(to) || pipe(from))
+		return FAILED;
+	pair->p = map + PAGE;
+	pair->other = *self;
+	pair->other.fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	IN_CHILD(pair->pid) {
+		close(to[1]);
+		close(from[0]);
+		be_other(pair, to[0], from[1]);
+	}
+	close(file);
+	close(to[0]);
+	close(from[1]);
+	pair->to = to[1];
+	pair->from = from[0];
+	return answer_of(pair);
+}
+
+static bool end_pair(struct pair *pair)
+{
+	bool ok;
+
+	close(pair->to);
+	close(pair->from);
+	ok = child_ok(pair->pid);
+	close(pair->other.fd);
+	leave_cgroup();
+	return ok;
+}
+
+/* Both are flushed, and before that both may write. */
+TEST_BATCH(two_mms)
+{
+	struct work reclaiming = { .run = reclaim };
+	enum answer answer;
+	struct pair pair;
+
+	if (!have_swap())
+		SKIP(return, NO_SWAP);
+	answer = begin_pair(self, &pair);
+	if (answer == NO_CGROUP)
+		SKIP(return, "no memory cgroups");
+	ASSERT_EQ(DONE, answer);
+	mirror(_metadata, self, pair.p, PAGE);
+	ASSERT_TRUE(get_ready(&reclaiming));
+	hold_window(self, reclaiming.tid);
+	begin(&reclaiming);
+	EXPECT_TRUE(in_window(self, pair.p));
+	/* It has more that may be reclaimed, but this is what comes next. */
+	pair.other.before = mn_stats(&pair.other);
+	hold_end(&pair.other, reclaiming.tid);
+	end_window(self);
+	EXPECT_TRUE(deferred(&pair.other));
+	EXPECT_TRUE(mn_fill(self, pair.p, PAGE, BY_DEVICE));
+	EXPECT_LT(self->before.late, mn_stats(self).late);
+	EXPECT_EQ(DONE, ask(&pair, WRITE));
+	EXPECT_LT(pair.other.before.late, mn_stats(&pair.other).late);
+	check_now(_metadata, self);
+	check_now(_metadata, &pair.other);
+	EXPECT_EQ(self->before.flushes, mn_stats(self).flushes);
+	end_window(&pair.other);
+	finish(&reclaiming);
+
+	EXPECT_EQ(1, mn_stats(self).flushes - self->before.flushes);
+	EXPECT_LT(pair.other.before.flushes, mn_stats(&pair.other).flushes);
+	check(_metadata, self);
+	check(_metadata, &pair.other);
+	EXPECT_TRUE(holds(pair.p, PAGE, BY_DEVICE_AGAIN));
+	usable(_metadata, self, pair.p, PAGE);
+	EXPECT_TRUE(end_pair(&pair));
+}
+
+/* The other process locks the page in memory before reclaim comes to it. */
+TEST_BATCH(unmapped_in_part)
+{
+	struct work reclaiming = { .run = reclaim };
+	struct watcher watcher;
+	unsigned char resident;
+	enum answer answer;
+	struct pair pair;
+
+	if (!have_swap())
+		SKIP(return, NO_SWAP);
+	answer = begin_pair(self, &pair);
+	if (answer == NO_CGROUP)
+		SKIP(return, "no memory cgroups");
+	ASSERT_EQ(DONE, answer);
+	mirror(_metadata, self, pair.p, PAGE);
+	ASSERT_TRUE(get_ready(&reclaiming));
+	if (!begin_watch(self, &watcher))
+		SKIP(return, NO_CPU);
+	hold_window(self, reclaiming.tid);
+	begin(&reclaiming);
+	EXPECT_TRUE(in_window(self, pair.p));
+	EXPECT_TRUE(mn_fill(self, pair.p, PAGE, BY_DEVICE_AGAIN));
+	EXPECT_EQ(DONE, ask(&pair, LOCK));
+	end_window(self);
+	finish(&reclaiming);
+
+	EXPECT_EQ(0, end_watch(self, &watcher));
+	EXPECT_LT(self->before.flushes, mn_stats(self).flushes);
+	EXPECT_EQ(0, mincore(pair.p, PAGE, &resident));
+	EXPECT_TRUE(resident & 1);
+	check(_metadata, self);
+	EXPECT_TRUE(holds(pair.p, PAGE, BY_DEVICE_AGAIN));
+	usable(_metadata, self, pair.p, PAGE);
+	EXPECT_TRUE(end_pair(&pair));
 }
 
 TEST_HARNESS_MAIN

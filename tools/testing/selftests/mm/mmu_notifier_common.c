@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See mmu_notifier_common.h. */
+#include <linux/mempolicy.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -338,6 +339,47 @@ int this_node(void)
 
 	getcpu(&cpu, &node);
 	return node;
+}
+
+/* The nodes that have memory, as a mask; 0 without CONFIG_NUMA. */
+unsigned long memory_nodes(void)
+{
+	unsigned long nodes = 0;
+
+	syscall(SYS_get_mempolicy, NULL, &nodes, MAX_NODES, NULL,
+		MPOL_F_MEMS_ALLOWED);
+	return nodes;
+}
+
+/* A node with memory, but not the one of this CPU; -1 if there is none. */
+int far_node(void)
+{
+	unsigned long nodes = memory_nodes() & ~(1UL << this_node());
+
+	return nodes ? __builtin_ctzl(nodes) : -1;
+}
+
+/*
+ * Returns whether all pages are on @node.  With @move they are moved there first.
+ * A huge page moves as a whole.
+ */
+bool pages_on(char *addr, size_t len, int node, bool move)
+{
+	size_t n = len < HUGE ? len / PAGE : 1, i;
+	int nodes[SMALL / PAGE], status[SMALL / PAGE];
+	void *pages[SMALL / PAGE];
+
+	for (i = 0; i < n; i++) {
+		pages[i] = addr + i * PAGE;
+		nodes[i] = node;
+	}
+	if (syscall(SYS_move_pages, 0, n, pages, move ? nodes : NULL, status,
+		    MPOL_MF_MOVE))
+		return false;
+	for (i = 0; i < n; i++)
+		if (status[i] != node)
+			return false;
+	return true;
 }
 
 static cpu_set_t all_cpus;

@@ -126,7 +126,14 @@ int write_text(const char *name, const char *text);
 unsigned long read_number(const char *name);
 
 bool have_swap(void);
+
+#define MAX_NODES	64
+#define NO_NODE		"no second node with memory"
+
 int this_node(void);
+unsigned long memory_nodes(void);
+int far_node(void);
+bool pages_on(char *addr, size_t len, int node, bool move);
 
 bool go_to_cpu(int cpu);
 void stay_on_cpu(void);

@@ -281,6 +281,7 @@ static void pick_args(struct fuzz *f, unsigned int cmd, union args *args)
 		break;
 	case TEST_MN_DELAY:
 		args->delay.point = pick(f, TEST_MN_POINTS + 1);
+		args->delay.tid = pick(f, 2) ? 0 : pick(f, -1U);
 		args->delay.usecs = pick(f, 4) ? pick(f, 10) :
 				    pick(f, 2) ? pick(f, 20001) : 60000001;
 		break;

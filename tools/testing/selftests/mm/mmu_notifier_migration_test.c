@@ -101,18 +101,6 @@ TEST_PATH(soft_offline)
 
 /* --- memory that is taken offline ----------------------------------------- */
 
-#define MAX_NODES	64
-
-/* The nodes that have memory, as a mask; 0 without CONFIG_NUMA. */
-static unsigned long memory_nodes(void)
-{
-	unsigned long nodes = 0;
-
-	syscall(SYS_get_mempolicy, NULL, &nodes, MAX_NODES, NULL,
-		MPOL_F_MEMS_ALLOWED);
-	return nodes;
-}
-
 static long set_policy(char *addr, size_t len, int mode, unsigned long nodes,
 		       unsigned int flags)
 {
@@ -201,39 +189,6 @@ TEST_PATH(hot_unplug)
 }
 
 /* --- NUMA nodes ----------------------------------------------------------- */
-
-#define NO_NODE	"no second node with memory"
-
-/* A node with memory, but not the one of this CPU; -1 if there is none. */
-static int far_node(void)
-{
-	unsigned long nodes = memory_nodes() & ~(1UL << this_node());
-
-	return nodes ? __builtin_ctzl(nodes) : -1;
-}
-
-/*
- * Returns whether all pages are on @node.  With @move they are moved there first.
- * A huge page moves as a whole.
- */
-static bool pages_on(char *addr, size_t len, int node, bool move)
-{
-	size_t n = len < HUGE ? len / PAGE : 1, i;
-	int nodes[SMALL / PAGE], status[SMALL / PAGE];
-	void *pages[SMALL / PAGE];
-
-	for (i = 0; i < n; i++) {
-		pages[i] = addr + i * PAGE;
-		nodes[i] = node;
-	}
-	if (syscall(SYS_move_pages, 0, n, pages, move ? nodes : NULL, status,
-		    MPOL_MF_MOVE))
-		return false;
-	for (i = 0; i < n; i++)
-		if (status[i] != node)
-			return false;
-	return true;
-}
 
 static void test_move(struct __test_metadata *_metadata, struct mn *self,
 		      const struct memory *memory)

@@ -4,7 +4,9 @@
  * KVM needs it before.
  */
 #include <fcntl.h>
+#include <semaphore.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #include "../../../../../lib/test_mmu_notifier_uapi.h"
 
@@ -67,11 +69,18 @@ const char *path_batch(void)
 
 static int device;
 
+/* The thread that reclaims, once it is told to */
+static pid_t reclaimer;
+static sem_t may_reclaim;
+
+/* Only there: NUMA balancing, for one, may come by in any thread. */
 static void delay_start(uint32_t usecs)
 {
-	struct test_mn_delay delay = { .point = TEST_MN_START, .usecs = usecs };
-
-	must(ioctl(device, TEST_MN_DELAY, &delay));
+	must(ioctl(device, TEST_MN_DELAY, &(struct test_mn_delay){
+		.point = TEST_MN_START,
+		.usecs = usecs,
+		.tid = READ_ONCE(reclaimer),
+	}));
 }
 
 static void wait_started(uint64_t n)
@@ -88,6 +97,9 @@ static void *page_out_two(void *data)
 {
 	struct range r = { 0, 2 };
 
+	WRITE_ONCE(reclaimer, syscall(__NR_gettid));
+	while (sem_wait(&may_reclaim))
+		;
 	must(madvise(mem_of(r), bytes_of(r), MADV_PAGEOUT));
 	return NULL;
 }
@@ -120,8 +132,13 @@ static void create_slot_before_flush(void *memory)
 		.class = TEST_MN_PAGE_TABLE,
 		.kind = TEST_MN_HLIST,
 	}));
-	delay_start(FOR_NOW);
+	sem_init(&may_reclaim, 0, 0);
+	WRITE_ONCE(reclaimer, 0);
 	pthread_create(&thread, NULL, page_out_two, NULL);
+	while (!READ_ONCE(reclaimer))
+		usleep(100);
+	delay_start(FOR_NOW);
+	sem_post(&may_reclaim);
 	wait_started(1);
 	requests = flush_requests();
 	delay_start(FOR_NOW - 1);
