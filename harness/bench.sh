@@ -98,7 +98,7 @@ plot() {
 	local format
 	awk -f "$src/summary.awk" "$out/results.csv" >"$out/summary.tsv"
 	for format in svg png; do
-		gnuplot -e "format='$format'; csv='$out/results.csv'; out='$out'
+		gnuplot -e "format='$format'; csv='$out/results.csv'; out='$out';
 			summary='$out/summary.tsv'" "$src/plot.gp"
 	done
 }
