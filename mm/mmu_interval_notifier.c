@@ -208,6 +208,8 @@ static void thaw(struct mmu_notifier_intervals *intervals)
 	 * smp_load_acquire() there.
 	 */
 	smp_store_release(&intervals->seq, intervals->seq + 1);
+	if (hlist_empty(&intervals->deferred))
+		return;
 	hlist_for_each_entry_safe(sub, next, &intervals->deferred,
 				  deferred_item) {
 		hlist_del(&sub->deferred_item);
@@ -234,7 +236,12 @@ static void after_last_range(struct mmu_notifier_subscriptions *subs)
 	close_if_due(subs);
 	spin_unlock(&subs->lock);
 
-	if (thaws)
+	/*
+	 * The full barrier in it is between the new number and the queue: whoever isn't
+	 * seen there sees the number, as wait_event() queues the task first, and has
+	 * such a barrier, too.
+	 */
+	if (thaws && wq_has_sleeper(&intervals->wq))
 		wake_up_all(&intervals->wq);
 }
 
@@ -465,15 +472,13 @@ int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 }
 
 /**
- * mmu_intervals_end - end a range, if it was counted
+ * mmu_intervals_end_counted - end a range that was counted
  * @subs: the mm's subscriptions
  * @range: the range
  */
-void mmu_intervals_end(struct mmu_notifier_subscriptions *subs,
-		       struct mmu_notifier_range *range)
+void mmu_intervals_end_counted(struct mmu_notifier_subscriptions *subs,
+			       struct mmu_notifier_range *range)
 {
-	if (!(range->flags & MMU_NOTIFIER_RANGE_COUNTED))
-		return;
 	range->flags &= ~MMU_NOTIFIER_RANGE_COUNTED;
 	uncount_range(subs);
 }

@@ -895,7 +895,7 @@ void mmu_notifier_unregister(struct mmu_notifier *subscription,
 			     struct mm_struct *mm)
 {
 	struct mmu_notifier_subscriptions *subs;
-	unsigned int reader;
+	atomic_t *reader;
 	bool released;
 
 	if (!mmu_notifier_may_end(&subscription->subscribed, subscription->ops))
@@ -938,7 +938,7 @@ void __mmu_notifier_release(struct mm_struct *mm)
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
 	struct hlist_node *next;
-	unsigned int reader;
+	atomic_t *reader;
 
 	if (READ_ONCE(subs->intervals.open))
 		mmu_intervals_release(subs, mm);

@@ -159,16 +159,26 @@ static bool remember(struct tlbflush_unmap_batch *batch, struct mm_struct *mm)
 	return true;
 }
 
-/*
- * If somebody joins the list who could defer the flush, between this and the start, or
- * leaves it, that does no harm: the flush is that of whoever is in it then, and who leaves
- * has flushed.
+/**
+ * mmu_notifier_range_defer - let secondary TLBs be flushed after a range
+ * @range: one that mmu_notifier_range_has_notifiers(); its start call must follow
+ *
+ * Subscribers that can may leave translations of the range in their TLBs until
+ * mmu_notifier_flush_batch(), which this task must call.  If too many mms wait for that,
+ * the range is one as any other.
+ *
+ * Context: as for the start call.  The folio is locked.
  */
-void __mmu_notifier_range_defer(struct mmu_notifier_range *range)
+void mmu_notifier_range_defer(struct mmu_notifier_range *range)
 {
 	struct mmu_notifier_subscriptions *subs =
 		range->mm->notifier_subscriptions;
 
+	/*
+	 * If somebody joins the list who could defer the flush, between this and the
+	 * start, or leaves it, that does no harm: the flush is that of whoever is in it
+	 * then, and who leaves has flushed.
+	 */
 	if ((READ_ONCE(subs->wants) & WANTS_DEFERRED) &&
 	    mmu_notifier_in_span(subs, range->start, range->end) &&
 	    remember(&current->tlb_ubc, range->mm))

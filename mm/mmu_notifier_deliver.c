@@ -193,7 +193,7 @@ static void unwind_starts(struct mmu_notifier_subscriptions *subs,
 static int list_start(struct mmu_notifier_subscriptions *subs,
 		      struct mmu_notifier_range *range)
 {
-	unsigned int reader = mmu_notifier_walk_begin(subs->readers);
+	atomic_t *reader = mmu_notifier_walk_begin(subs->readers);
 	struct mmu_notifier *sub = newest(subs);
 	int ret = 0;
 
@@ -234,7 +234,7 @@ static int list_start_or_defer(struct mmu_notifier_subscriptions *subs,
 static void list_end(struct mmu_notifier_subscriptions *subs,
 		     const struct mmu_notifier_range *range)
 {
-	unsigned int reader = mmu_notifier_walk_begin(subs->readers);
+	atomic_t *reader = mmu_notifier_walk_begin(subs->readers);
 	struct mmu_notifier *sub = newest(subs);
 
 	hlist_for_each_entry_from_rcu(sub, hlist)

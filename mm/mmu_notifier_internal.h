@@ -167,12 +167,20 @@ struct mmu_notifier_subscriptions *mmu_notifier_subscriptions_alloc(struct mm_st
 void mmu_intervals_init(struct mmu_notifier_intervals *intervals);
 int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,
 			struct mmu_notifier_range *range);
-void mmu_intervals_end(struct mmu_notifier_subscriptions *subs,
-		       struct mmu_notifier_range *range);
+void mmu_intervals_end_counted(struct mmu_notifier_subscriptions *subs,
+			       struct mmu_notifier_range *range);
 void mmu_intervals_release(struct mmu_notifier_subscriptions *subs,
 			   struct mm_struct *mm);
 unsigned long mmu_intervals_bounds(struct mmu_notifier_subscriptions *subs,
 				   unsigned long *first, unsigned long *last);
+
+/* End a range, if it was counted. */
+static inline void mmu_intervals_end(struct mmu_notifier_subscriptions *subs,
+				     struct mmu_notifier_range *range)
+{
+	if (range->flags & MMU_NOTIFIER_RANGE_COUNTED)
+		mmu_intervals_end_counted(subs, range);
+}
 
 /* What a range that hits calls first, by which the subscriber is known */
 static inline const void *

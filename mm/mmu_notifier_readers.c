@@ -95,7 +95,8 @@ bool mmu_notifier_readers_have_left(struct mmu_notifier_readers *readers,
 	smp_mb();
 	for (reader = 0; reader <= (readers->mask << 1 | 1); reader++)
 		if (atomic_read_acquire(mmu_notifier_reader_count(readers, what,
-								  reader)))
+								  reader >> 1,
+								  reader & 1)))
 			return false;
 	return true;
 }

@@ -84,13 +84,41 @@ bool mmu_notifier_readers_have_left(struct mmu_notifier_readers *readers,
 void mmu_notifier_readers_wait(struct mmu_notifier_readers *readers,
 			       enum mmu_notifier_readers_of what);
 
-/* Which counter: the lowest bit is the phase, the others are the group. */
 static inline atomic_t *
 mmu_notifier_reader_count(struct mmu_notifier_readers *readers,
 			  enum mmu_notifier_readers_of what,
-			  unsigned int reader)
+			  unsigned int group, unsigned int phase)
 {
-	return &readers->group[reader >> 1].nr[what][reader & 1];
+	return &readers->group[group].nr[what][phase];
+}
+
+/* Any group is right; that of this CPU is hardly shared. */
+static inline unsigned int
+mmu_notifier_reader_group(const struct mmu_notifier_readers *readers)
+{
+	return raw_smp_processor_id() & readers->mask;
+}
+
+static inline void mmu_notifier_count_in(atomic_t *count)
+{
+	atomic_inc(count);
+	/* (A), pairs with (B) in mmu_notifier_readers_wait(). */
+	smp_mb__after_atomic();
+}
+
+static inline void mmu_notifier_count_out(struct mmu_notifier_readers *readers,
+					  enum mmu_notifier_readers_of what,
+					  atomic_t *count)
+{
+	/* (C), pairs with (D) in mmu_notifier_readers_wait(). */
+	if (!atomic_dec_and_test(count))
+		return;
+	/*
+	 * Nor is this before the count: that was fully ordered, and a waiter queues
+	 * itself, with a full barrier, before it looks at the count again.
+	 */
+	if (waitqueue_active(&readers->wait[what].wq))
+		wake_up_all(&readers->wait[what].wq);
 }
 
 /**
@@ -99,21 +127,19 @@ mmu_notifier_reader_count(struct mmu_notifier_readers *readers,
  * @what: of what
  *
  * Context: any but NMI.  The caller may sleep, and leave on another CPU.
- * Return: what mmu_notifier_reader_leave() wants; less than twice the number of
- * groups.
+ * Return: what mmu_notifier_reader_leave() wants: the group and, in the lowest bit, the
+ * phase; less than twice the number of groups.
  */
 static inline unsigned int
 mmu_notifier_reader_enter(struct mmu_notifier_readers *readers,
 			  enum mmu_notifier_readers_of what)
 {
-	/* Any group is right; that of this CPU is hardly shared. */
-	unsigned int group = raw_smp_processor_id() & readers->mask;
-	unsigned int reader = group << 1 | READ_ONCE(readers->wait[what].phase);
+	unsigned int group = mmu_notifier_reader_group(readers);
+	unsigned int phase = READ_ONCE(readers->wait[what].phase);
 
-	atomic_inc(mmu_notifier_reader_count(readers, what, reader));
-	/* (A), pairs with (B) in mmu_notifier_readers_wait(). */
-	smp_mb__after_atomic();
-	return reader;
+	mmu_notifier_count_in(mmu_notifier_reader_count(readers, what, group,
+							phase));
+	return group << 1 | phase;
 }
 
 /**
@@ -129,29 +155,35 @@ mmu_notifier_reader_leave(struct mmu_notifier_readers *readers,
 			  enum mmu_notifier_readers_of what,
 			  unsigned int reader)
 {
-	/* (C), pairs with (D) in mmu_notifier_readers_wait(). */
-	if (!atomic_dec_and_test(mmu_notifier_reader_count(readers, what, reader)))
-		return;
-	/*
-	 * Nor is this before the count: that was fully ordered, and a waiter queues
-	 * itself, with a full barrier, before it looks at the count again.
-	 */
-	if (waitqueue_active(&readers->wait[what].wq))
-		wake_up_all(&readers->wait[what].wq);
+	mmu_notifier_count_out(readers, what,
+			       mmu_notifier_reader_count(readers, what,
+							 reader >> 1,
+							 reader & 1));
 }
 
-/* Around a walk of the list; see mmu_notifier_reader_enter() */
-static inline unsigned int
+/*
+ * Around a walk of the list, in one function: the same, but what the first returns
+ * and the second wants is the counter, which is quicker.
+ */
+static inline atomic_t *
 mmu_notifier_walk_begin(struct mmu_notifier_readers *readers)
 {
+	unsigned int phase;
+	atomic_t *count;
+
 	lock_map_acquire_read(&readers->dep_map);
-	return mmu_notifier_reader_enter(readers, MMU_NOTIFIER_CALLBACKS);
+	phase = READ_ONCE(readers->wait[MMU_NOTIFIER_CALLBACKS].phase);
+	count = mmu_notifier_reader_count(readers, MMU_NOTIFIER_CALLBACKS,
+					  mmu_notifier_reader_group(readers),
+					  phase);
+	mmu_notifier_count_in(count);
+	return count;
 }
 
 static inline void mmu_notifier_walk_end(struct mmu_notifier_readers *readers,
-					 unsigned int reader)
+					 atomic_t *count)
 {
-	mmu_notifier_reader_leave(readers, MMU_NOTIFIER_CALLBACKS, reader);
+	mmu_notifier_count_out(readers, MMU_NOTIFIER_CALLBACKS, count);
 	lock_map_release(&readers->dep_map);
 }
 

@@ -474,7 +474,7 @@ static void waits_for_both_phases(struct kunit *test)
 	for (i = 0; i < 4; i++) {
 		reader = readers->mask << 1 | (i & 1);
 		count = mmu_notifier_reader_count(readers, MMU_NOTIFIER_CALLBACKS,
-						  reader);
+						  readers->mask, i & 1);
 		atomic_inc(count);
 		thread = mn_thread_run(test, wait_thread, readers);
 		KUNIT_EXPECT_FALSE(test, mn_thread_returned(thread));

@@ -39,7 +39,8 @@ position p;
   {
   ...
   mmu_notifier_range_init@p(&range, event, nr, mm, ...);
-+ if (mm_has_notifiers(mm) && should_defer_secondary(folio, flags))
++ if (mmu_notifier_range_has_notifiers(&range) &&
++     should_defer_secondary(folio, flags))
 + 	mmu_notifier_range_defer(&range);
   ...
   }

@@ -6,7 +6,8 @@
  *
  *	folio_lock(folio);
  *	mmu_notifier_range_init(&range, ...);
- *	mmu_notifier_range_defer(&range);
+ *	if (mmu_notifier_range_has_notifiers(&range))
+ *		mmu_notifier_range_defer(&range);
  *	mmu_notifier_invalidate_range_start(&range);
  *	...
  *	mmu_notifier_invalidate_range_end(&range);
@@ -29,25 +30,9 @@
 
 #ifdef CONFIG_MMU_NOTIFIER
 
-void __mmu_notifier_range_defer(struct mmu_notifier_range *range);
+void mmu_notifier_range_defer(struct mmu_notifier_range *range);
 void __mmu_notifier_flush_batch(void);
 void __mmu_notifier_flush_deferred(struct mm_struct *mm);
-
-/**
- * mmu_notifier_range_defer - let secondary TLBs be flushed after a range
- * @range: initialised; its start call must follow
- *
- * Subscribers that can may leave translations of the range in their TLBs until
- * mmu_notifier_flush_batch(), which this task must call.  If too many mms wait for that,
- * the range is one as any other.
- *
- * Context: as for the start call.  The folio is locked.
- */
-static inline void mmu_notifier_range_defer(struct mmu_notifier_range *range)
-{
-	if (mmu_notifier_range_has_notifiers(range))
-		__mmu_notifier_range_defer(range);
-}
 
 /**
  * mmu_notifier_batch_pending - check whether this task has to flush secondary TLBs
@@ -90,6 +75,12 @@ static inline void mmu_notifier_flush_deferred(struct mm_struct *mm)
 }
 
 #else /* !CONFIG_MMU_NOTIFIER */
+
+static inline bool
+mmu_notifier_range_has_notifiers(const struct mmu_notifier_range *range)
+{
+	return false;
+}
 
 static inline void mmu_notifier_range_defer(struct mmu_notifier_range *range)
 {
