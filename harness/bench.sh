@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # bench.sh [quick]: what do MMU notifiers cost on the pristine kernel, and on ours?
 # Builds three kernels of one configuration: pristine, ours, and ours without MMU
-# notifiers.  Each is booted in an emulated host that counts instructions (or bytes, for
-# different numbers of possible processors), with the same programs.  "quick" measures only the most important rows, with fewer repeats.
+# notifiers.  Each is booted in an emulated host that counts instructions (or bytes,
+# for different numbers of possible processors), with the same programs.  "quick"
+# measures only the most important rows, with fewer repeats.
 #
 # Prints a table, with a row for each thing measured, and leaves in $build/bench
 #
@@ -94,12 +95,17 @@ tabulate() {
 		what=series "$out/bench-series.rows"
 }
 
+# plot: as SVG and PNG; SVG as the kernel's documentation has it
 plot() {
-	local format
+	local format file
 	awk -f "$src/summary.awk" "$out/results.csv" >"$out/summary.tsv"
 	for format in svg png; do
 		gnuplot -e "format='$format'; csv='$out/results.csv'; out='$out';
 			summary='$out/summary.tsv'" "$src/plot.gp"
+	done
+	for file in "$out"/*.svg; do
+		awk -f "$src/tidy.awk" "$file" >"$out/tidy.new"
+		mv "$out/tidy.new" "$file"
 	done
 }
 

@@ -124,7 +124,7 @@ tabulate() {
 		hook = part[1] == "kvm" ? "KVM" : part[1] "()"
 		sub(/^arch_invalidate_/, "", part[2])
 		test = $2 != "PASS" ? "none" : $3 == "kernel:" ? "kernel" : $3
-		sub(/^(kvm|(mn|young)\.[a-z_]*)\./, "", test)
+		sub(/^(kvm|batch|(mn|young)\.[a-z_]*)\./, "", test)
 		tests[hook, part[2]] = tests[hook, part[2]] test " "
 	}
 	END {
