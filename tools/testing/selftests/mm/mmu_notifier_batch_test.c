@@ -69,7 +69,7 @@ static int move(struct work *work)
 }
 
 /* Of all in the cgroup.  There may be less than that. */
-static int reclaim(struct work *work)
+static int shrink(struct work *work)
 {
 	write_text(OURS "memory.reclaim", "1M");
 	return 0;
@@ -351,38 +351,25 @@ TEST_BATCH(then_fault)
 	usable(_metadata, self, p, PAGE);
 }
 
-/* A page that is in a batch of another CPU, or isolated just then, isn't found. */
-static bool page_out(char *p)
-{
-	int tries;
-
-	for (tries = 0; tries < 100 && count_pages(p, PAGE, PM_PRESENT); tries++) {
-		go_to_cpu(tries % sysconf(_SC_NPROCESSORS_ONLN));
-		drain_batches();
-		if (madvise(p, PAGE, MADV_PAGEOUT))
-			return false;
-		usleep(10000);
-	}
-	return tries > 0;
-}
-
 /*
  * The reverse map also leads to where the page was mapped before copy on write.  What is
- * mapped there now stays, and can be used meanwhile.
+ * mapped there now stays, and can be used meanwhile.  Reclaim comes there first, as the
+ * mapping begins one page before that of the child.
  */
 TEST_BATCH(still_mapped)
 {
-	char *p = map_filled(PAGE), c = 0;
+	char *before = map(2 * PAGE), *p = before + PAGE, c = 0;
 	int fds[2];
 	pid_t pid;
 
 	if (!have_swap())
 		SKIP(return, NO_SWAP);
-	ASSERT_NE(NULL, p);
+	ASSERT_NE(NULL, before);
+	fill(p, PAGE, BY_CPU);
 	ASSERT_EQ(0, pipe(fds));
 	IN_CHILD(pid) {
-		if (read(fds[0], &c, 1) != 1 || !page_out(p) ||
-		    !holds(p, PAGE, BY_CPU))
+		if (munmap(before, PAGE) || read(fds[0], &c, 1) != 1 ||
+		    madvise(p, PAGE, MADV_PAGEOUT) || !holds(p, PAGE, BY_CPU))
 			_exit(1);
 	}
 	mirror(_metadata, self, p, PAGE);
@@ -645,7 +632,7 @@ static bool end_pair(struct pair *pair)
 /* Both are flushed, and before that both may write. */
 TEST_BATCH(two_mms)
 {
-	struct work reclaiming = { .run = reclaim };
+	struct work reclaiming = { .run = shrink };
 	enum answer answer;
 	struct pair pair;
 
@@ -687,7 +674,7 @@ TEST_BATCH(two_mms)
 /* The other process locks the page in memory before reclaim comes to it. */
 TEST_BATCH(unmapped_in_part)
 {
-	struct work reclaiming = { .run = reclaim };
+	struct work reclaiming = { .run = shrink };
 	struct watcher watcher;
 	unsigned char resident;
 	enum answer answer;
