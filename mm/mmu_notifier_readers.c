@@ -89,15 +89,16 @@ static void wait_for_phase(struct mmu_notifier_readers *readers,
 bool mmu_notifier_readers_have_left(struct mmu_notifier_readers *readers,
 				    enum mmu_notifier_readers_of what)
 {
-	unsigned int reader;
+	unsigned int group;
 
 	/* As in mmu_notifier_readers_wait(): (B), and (D). */
 	smp_mb();
-	for (reader = 0; reader <= (readers->mask << 1 | 1); reader++)
-		if (atomic_read_acquire(mmu_notifier_reader_count(readers, what,
-								  reader >> 1,
-								  reader & 1)))
+	for (group = 0; group <= readers->mask; group++) {
+		const atomic_t *nr = readers->group[group].nr[what];
+
+		if (atomic_read_acquire(&nr[0]) || atomic_read_acquire(&nr[1]))
 			return false;
+	}
 	return true;
 }
 

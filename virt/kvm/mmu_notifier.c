@@ -5,8 +5,8 @@
  *
  * Host addresses become guest frames by way of the memslots; most of what a VMM
  * does to its mm touches no memslot, and then mmu_lock isn't taken.  Attribute
- * changes and guest_memfd know the guest frames themselves and join in at
- * kvm_mmu_invalidate_begin(), see mmu_notifier_gfns.c.  include/linux/kvm_mmu_notifier.h has the
+ * changes and guest_memfd know the guest frames themselves (mmu_notifier_gfns.c) and
+ * join in at kvm_mmu_invalidate_begin().  include/linux/kvm_mmu_notifier.h has the
  * protocol with page faults.
  */
 

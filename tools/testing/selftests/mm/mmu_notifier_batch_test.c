@@ -133,42 +133,37 @@ static bool in_window(struct mn *self, const char *addr)
 	return true;
 }
 
-/* Reclaim has announced a range, and the translations in it were dropped. */
-static bool dropped(struct mn *self)
+/* Waits until a counter of the statistics, which is at @offset, has grown. */
+static bool grows(struct mn *self, size_t offset)
 {
+	const char *before = (char *)&self->before + offset;
+	struct test_mn_stats now;
 	struct timespec begin;
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	while (mn_stats(self).dropped[CLEAR] == self->before.dropped[CLEAR]) {
-		if (!in_time(&begin))
-			return false;
-	}
-	return true;
+	do {
+		now = mn_stats(self);
+		if (memcmp((char *)&now + offset, before, sizeof(__u64)))
+			return true;
+	} while (in_time(&begin));
+	return false;
+}
+
+/* Reclaim has announced a range, and the translations in it were dropped. */
+static bool dropped(struct mn *self)
+{
+	return grows(self, offsetof(struct test_mn_stats, dropped[CLEAR]));
 }
 
 /* ... and their flush was deferred. */
 static bool deferred(struct mn *self)
 {
-	struct timespec begin;
-
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	while (mn_stats(self).deferred == self->before.deferred) {
-		if (!in_time(&begin))
-			return false;
-	}
-	return true;
+	return grows(self, offsetof(struct test_mn_stats, deferred));
 }
 
 static bool flushed(struct mn *self)
 {
-	struct timespec begin;
-
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	while (mn_stats(self).flushes == self->before.flushes) {
-		if (!in_time(&begin))
-			return false;
-	}
-	return true;
+	return grows(self, offsetof(struct test_mn_stats, flushes));
 }
 
 /* Of this thread: NUMA balancing may come by in any other. */
@@ -248,15 +243,16 @@ static void *watch(void *data)
 }
 
 /* On another CPU than this.  Flushes take long meanwhile. */
-static bool begin_watch(struct mn *self, struct watcher *watcher)
+static bool begin_watch(struct __test_metadata *_metadata, struct mn *self,
+			struct watcher *watcher)
 {
 	int here = sched_getcpu();
 
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || here > 1)
+		SKIP(return false, "needs CPUs 0 and 1");
 	*watcher = (struct watcher){ .fd = self->fd, .cpu = !here };
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2 || here > 1 ||
-	    pthread_create(&watcher->thread, NULL, watch, watcher))
-		return false;
 	mn_delay(self, TEST_MN_FLUSH, 10000);
+	ASSERT_EQ(0, pthread_create(&watcher->thread, NULL, watch, watcher));
 	while (!__atomic_load_n(&watcher->running, __ATOMIC_ACQUIRE))
 		sched_yield();
 	return true;
@@ -271,8 +267,6 @@ static unsigned long end_watch(struct mn *self, struct watcher *watcher)
 	return watcher->stale;
 }
 
-#define NO_CPU	"needs CPUs 0 and 1"
-
 /* A page is locked until the TLB has been flushed, else it counts as stale. */
 TEST_BATCH(then_unlock)
 {
@@ -284,8 +278,8 @@ TEST_BATCH(then_unlock)
 		SKIP(return, NO_SWAP);
 	p = map(SMALL);
 	ASSERT_NE(NULL, p);
-	if (!begin_watch(self, &watcher))
-		SKIP(return, NO_CPU);
+	if (!begin_watch(_metadata, self, &watcher))
+		return;
 	/* Pages that are still being written from the round before are left alone. */
 	for (i = 0; i < ROUNDS; i++) {
 		mirror(_metadata, self, p, SMALL);
@@ -594,7 +588,7 @@ static enum answer ask(struct pair *pair, enum request request)
 	       answer_of(pair) : FAILED;
 }
 
-static enum answer begin_pair(struct mn *self, struct pair *pair)
+static enum answer begin_other(struct mn *self, struct pair *pair)
 {
 	int file = memory_file(2 * PAGE), to[2], from[2];
 	char *map = map_flags(2 * PAGE, MAP_SHARED, file);
@@ -617,6 +611,23 @@ static enum answer begin_pair(struct mn *self, struct pair *pair)
 	return answer_of(pair);
 }
 
+/* Both have it mapped, and @reclaiming is ready.  Returns false if the test is skipped. */
+static bool begin_pair(struct __test_metadata *_metadata, struct mn *self,
+		       struct pair *pair, struct work *reclaiming)
+{
+	enum answer answer;
+
+	if (!have_swap())
+		SKIP(return false, NO_SWAP);
+	answer = begin_other(self, pair);
+	if (answer == NO_CGROUP)
+		SKIP(return false, "no memory cgroups");
+	ASSERT_EQ(DONE, answer);
+	mirror(_metadata, self, pair->p, PAGE);
+	ASSERT_TRUE(get_ready(reclaiming));
+	return true;
+}
+
 static bool end_pair(struct pair *pair)
 {
 	bool ok;
@@ -633,17 +644,10 @@ static bool end_pair(struct pair *pair)
 TEST_BATCH(two_mms)
 {
 	struct work reclaiming = { .run = shrink };
-	enum answer answer;
 	struct pair pair;
 
-	if (!have_swap())
-		SKIP(return, NO_SWAP);
-	answer = begin_pair(self, &pair);
-	if (answer == NO_CGROUP)
-		SKIP(return, "no memory cgroups");
-	ASSERT_EQ(DONE, answer);
-	mirror(_metadata, self, pair.p, PAGE);
-	ASSERT_TRUE(get_ready(&reclaiming));
+	if (!begin_pair(_metadata, self, &pair, &reclaiming))
+		return;
 	hold_window(self, reclaiming.tid);
 	begin(&reclaiming);
 	EXPECT_TRUE(in_window(self, pair.p));
@@ -677,19 +681,12 @@ TEST_BATCH(unmapped_in_part)
 	struct work reclaiming = { .run = shrink };
 	struct watcher watcher;
 	unsigned char resident;
-	enum answer answer;
 	struct pair pair;
 
-	if (!have_swap())
-		SKIP(return, NO_SWAP);
-	answer = begin_pair(self, &pair);
-	if (answer == NO_CGROUP)
-		SKIP(return, "no memory cgroups");
-	ASSERT_EQ(DONE, answer);
-	mirror(_metadata, self, pair.p, PAGE);
-	ASSERT_TRUE(get_ready(&reclaiming));
-	if (!begin_watch(self, &watcher))
-		SKIP(return, NO_CPU);
+	if (!begin_pair(_metadata, self, &pair, &reclaiming))
+		return;
+	if (!begin_watch(_metadata, self, &watcher))
+		return;
 	hold_window(self, reclaiming.tid);
 	begin(&reclaiming);
 	EXPECT_TRUE(in_window(self, pair.p));
