@@ -80,11 +80,11 @@ static void wait_for_phase(struct mmu_notifier_readers *readers,
 }
 
 /**
- * mmu_notifier_readers_have_left - check whether mmu_notifier_readers_wait() would wait
+ * mmu_notifier_readers_have_left - check whether all readers have left
  * @readers: where
  * @what: of what
  *
- * Return: true if all have left that must be waited for.
+ * Return: true if mmu_notifier_readers_wait() has nobody to wait for.
  */
 bool mmu_notifier_readers_have_left(struct mmu_notifier_readers *readers,
 				    enum mmu_notifier_readers_of what)
@@ -123,6 +123,10 @@ void mmu_notifier_readers_wait(struct mmu_notifier_readers *readers,
 		lockdep_will_wait_for_callbacks(readers);
 	else
 		mmu_notifier_lockdep_reclaim();
+
+	/* Then no phase has to change, and whoever waits for others isn't waited for. */
+	if (mmu_notifier_readers_have_left(readers, what))
+		return;
 
 	mutex_lock(&readers->wait[what].mutex);
 	/* (B), pairs with (A) in mmu_notifier_reader_enter(). */

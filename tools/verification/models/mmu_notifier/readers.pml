@@ -11,6 +11,7 @@
  *	Reader		mmu_notifier_reader_enter(), a walk of the list,
  *			mmu_notifier_reader_leave()
  *	Owner		unlink_notifier(), mmu_notifier_readers_wait()
+ *	look_whether_left	mmu_notifier_readers_have_left()
  *	nr		the counters of one group of CPUs; each counter of another
  *			group is waited for in the same way
  *
@@ -31,6 +32,7 @@
  *	MUT_NO_C	claim_alive	a reader counts itself out, then uses
  *	MUT_NO_D	claim_alive	the owner frees, then looks at the counters
  *	MUT_ONE_PHASE	claim_alive	only the phase that was current is waited for
+ *	MUT_LEFT_ONE	claim_alive	who doesn't wait has looked at that phase alone
  *	MUT_NO_FLIP	claim_late	the phase stays
  *	MUT_FLIP_FIRST	claim_late	it changes before the other one is waited for
  *	MUT_NO_MUTEX	claim_late	two wait at the same time
@@ -85,9 +87,19 @@ inline wait_for_phase(which)
 	atomic { nr[which] == 0; waited_for[thing] = NONE }
 }
 
+inline look_whether_left()
+{
+#ifdef MUT_LEFT_ONE
+	left = nr[phase] == 0;
+#else
+	left = nr[0] == 0;
+	left = left && nr[1] == 0;
+#endif
+}
+
 proctype Owner(byte thing)
 {
-	bit old;
+	bit old, left;
 
 #ifndef MUT_NO_B
 	unlinked[thing] = 1;
@@ -95,23 +107,28 @@ proctype Owner(byte thing)
 #ifdef MUT_NO_D
 	freed[thing] = 1;
 #endif
+	look_whether_left();
+	if
+	:: left
+	:: else ->
 #ifndef MUT_NO_MUTEX
-	atomic { !mutex; mutex = 1 }
+	   atomic { !mutex; mutex = 1 }
 #endif
-	old = phase;
+	   old = phase;
 #ifdef MUT_FLIP_FIRST
-	phase = !old;
+	   phase = !old;
 #endif
 #ifndef MUT_ONE_PHASE
-	wait_for_phase(!old);
+	   wait_for_phase(!old);
 #endif
 #if !defined(MUT_NO_FLIP) && !defined(MUT_FLIP_FIRST)
-	phase = !old;
+	   phase = !old;
 #endif
-	wait_for_phase(old);
+	   wait_for_phase(old);
 #ifndef MUT_NO_MUTEX
-	mutex = 0;
+	   mutex = 0
 #endif
+	fi;
 #ifdef MUT_NO_B
 	unlinked[thing] = 1;
 #endif
