@@ -71,6 +71,7 @@ int start_child(void (*func)(void));
 void stop_child(int pid);
 void wait_child(int pid);
 void trace_event(const char *event, bool on);
+void trace_probe(const char *event, const char *function);
 void trace_filter(const char *event, const char *filter);
 void trace_begin(void);
 void trace_end(void);

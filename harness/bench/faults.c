@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How often a vCPU faults for one page while its VMM unmaps other pages of the
- * memslot: two threads do so, at both ends of it, and a slow subscriber keeps
- * one or the other range in progress nearly all of the time.  The pages that
- * the vCPU wants are in the middle, where nothing is unmapped, so one fault for
- * each is enough.
+ * How often a vCPU faults for one page while other pages of the memslot change, at
+ * both ends of it: its VMM unmaps them, KSM merges them, or NUMA balancing looks
+ * whether they are used.  Slow subscribers keep a range in progress most of the time.
+ * The pages that the vCPU wants are in the middle, so one fault for each is enough.
+ *
+ * All of it ends after a while, since a vCPU may well have to wait until then.
  */
 #include <pthread.h>
 #include <sys/mman.h>
@@ -13,57 +14,155 @@
 #include "bench.h"
 
 #define SIZE			(16 * MIB)
+#define END			(32 * PAGE)	/* each end of it */
+#define MIDDLE			(SIZE / 2)
 #define WANTED			(64 * PAGE)
-#define ROUNDS			(quick ? 20 : 100)
+#define KSM			"/sys/kernel/mm/ksm/"
+#define BALANCING		"/proc/sys/kernel/numa_balancing"
 
+/* What goes on at both ends */
+struct disturbance {
+	const char *name;
+	double seconds;
+	void (*begin)(void);
+	void (*disturb)(char *end);	/* by a thread for each end, again and again */
+	void (*finish)(void);
+};
+
+static const struct disturbance *current;
 static struct vm vm;
-static bool done;
+static double deadline;
 
-static void *unmap_page(void *page)
+static void unmap_page(char *end)
 {
-	int i;
+	touch(end, PAGE);
+	if (madvise(end, PAGE, MADV_DONTNEED))
+		err(1, "MADV_DONTNEED");
+}
 
-	for (i = 0; i < ROUNDS && !__atomic_load_n(&done, __ATOMIC_RELAXED); i++) {
-		touch(page, PAGE);
-		if (madvise(page, PAGE, MADV_DONTNEED))
-			err(1, "MADV_DONTNEED");
-	}
+static void merge(void)
+{
+	if (madvise(ARENA, END, MADV_MERGEABLE) ||
+	    madvise(ARENA + SIZE - END, END, MADV_MERGEABLE))
+		err(1, "MADV_MERGEABLE");
+	write_file(KSM "sleep_millisecs", "0");
+	write_file(KSM "pages_to_scan", "1000");
+	write_file(KSM "run", "1");
+}
+
+/* What is written is a page of its own again, and can be merged again. */
+static void write_pages(char *end)
+{
+	touch(end, END);
+	usleep(20000);
+}
+
+static void unmerge(void)
+{
+	if (!read_number(KSM "pages_shared", NULL))
+		errx(1, "KSM has merged nothing");
+	write_file(KSM "run", "2");
+}
+
+static void balance(void)
+{
+	write_file(BALANCING, "1");
+}
+
+/* The memory of a process is scanned while that runs. */
+static void use_pages(char *end)
+{
+	double until = now() + 0.02;
+
+	while (now() < until)
+		touch(end, END);
+}
+
+static void stop_balancing(void)
+{
+	write_file(BALANCING, "0");
+}
+
+static void *disturb(void *end)
+{
+	while (now() < deadline)
+		current->disturb(end);
 	return NULL;
+}
+
+/* Returns how many faults the vCPU had for the pages in the middle. */
+static unsigned long faults_for_wanted(void)
+{
+	unsigned long before = vm_stat(&vm, true, "pf_taken");
+
+	vm_touch(&vm, GUEST_MEMORY + MIDDLE, WANTED, PAGE);
+	return vm_stat(&vm, true, "pf_taken") - before;
+}
+
+static void drop_wanted(void)
+{
+	if (madvise(ARENA + MIDDLE, WANTED, MADV_DONTNEED))
+		err(1, "MADV_DONTNEED");
+	touch(ARENA + MIDDLE, WANTED);
+}
+
+static void make_vm(void)
+{
+	map_at(ARENA, SIZE);
+	touch(ARENA, END);
+	touch(ARENA + SIZE - END, END);
+	/* KVM subscribes last, is notified first, and then has to wait. */
+	subscribe(MN_BENCH_LIST, 2, ARENA, END, SIZE - END, 1);
+	vm_create(&vm);
+	vm_add_slot(&vm, ARENA, SIZE, GUEST_MEMORY);
+	vm_add_vcpu(&vm);
+	/* What the vCPU needs besides the pages in the middle */
+	vm_touch(&vm, GUEST_MEMORY + MIDDLE + WANTED, PAGE, PAGE);
 }
 
 static void measure_faults(void)
 {
+	unsigned long faults = 0, rounds = 0;
 	pthread_t low, high;
-	unsigned long faults;
-	double begin;
+	double seconds = 0, begin;
 
-	map_at(ARENA, SIZE);
-	touch(ARENA + SIZE / 2, WANTED);
-	/* KVM subscribes last, is notified first, and then has to wait. */
-	subscribe(MN_BENCH_LIST, 1, ARENA, SIZE, 0, 1);
-	vm_create(&vm);
-	vm_add_slot(&vm, ARENA, SIZE, GUEST_MEMORY);
-	vm_add_vcpu(&vm);
-	vm_touch(&vm, GUEST_MEMORY + SIZE / 2 + WANTED, PAGE, PAGE);
-
-	if (pthread_create(&low, NULL, unmap_page, ARENA) ||
-	    pthread_create(&high, NULL, unmap_page, ARENA + SIZE - PAGE))
+	make_vm();
+	if (current->begin)
+		current->begin();
+	deadline = now() + current->seconds;
+	if (pthread_create(&low, NULL, disturb, ARENA) ||
+	    pthread_create(&high, NULL, disturb, ARENA + SIZE - END))
 		errx(1, "pthread_create");
-	/* By then both have begun. */
-	usleep(20000);
-	faults = vm_stat(&vm, true, "pf_taken");
-	begin = now();
-	vm_touch(&vm, GUEST_MEMORY + SIZE / 2, WANTED, PAGE);
-	row("s", now() - begin, 0, 0, "faults-time.unmap-elsewhere");
-	faults = vm_stat(&vm, true, "pf_taken") - faults;
-	row("per-page", faults / (double)(WANTED / PAGE), 0, 0,
-	    "faults.unmap-elsewhere");
-	__atomic_store_n(&done, true, __ATOMIC_RELAXED);
+	do {
+		drop_wanted();
+		/* Others run, and have begun. */
+		usleep(20000);
+		begin = now();
+		faults += faults_for_wanted();
+		seconds += now() - begin;
+		rounds++;
+	} while (now() < deadline);
 	pthread_join(low, NULL);
 	pthread_join(high, NULL);
+	if (current->finish)
+		current->finish();
+	row("s", seconds / rounds, 0, 0, "faults-time.%s", current->name);
+	row("per-page", (double)faults / rounds / (WANTED / PAGE), 0, 0, "faults.%s",
+	    current->name);
 }
+
+static const struct disturbance disturbances[] = {
+	{ "unmap-elsewhere", 1, NULL, unmap_page, NULL },
+	{ "ksm", 2, merge, write_pages, unmerge },
+	{ "numa-balancing", 4, balance, use_pages, stop_balancing },
+};
 
 void part_faults(void)
 {
-	in_child(measure_faults);
+	unsigned int i;
+
+	for (i = 0; i < sizeof(disturbances) / sizeof(disturbances[0]); i++) {
+		current = &disturbances[i];
+		in_child(measure_faults);
+	}
 }

@@ -75,12 +75,69 @@ static void measure_pair(void (*it)(void), const char *name,
 	undo();
 }
 
+/* --- locks and allocations ---------------------------------------------- */
+
+static const char *const locks[] = { "bench/down_write", "bench/mutex_lock", NULL };
+static const char *const allocations[] = {
+	"kmem/kmalloc", "kmem/kmem_cache_alloc", "kmem/mm_page_alloc", NULL
+};
+
+/* How many of the events this process causes in @run */
+static unsigned long count(const char *const *events, void (*run)(void))
+{
+	const char *const *event;
+	char filter[32];
+
+	snprintf(filter, sizeof(filter), "common_pid == %d", getpid());
+	for (event = events; *event; event++) {
+		trace_filter(*event, filter);
+		trace_event(*event, true);
+	}
+	trace_begin();
+	run();
+	trace_end();
+	for (event = events; *event; event++) {
+		trace_event(*event, false);
+		trace_filter(*event, "0");
+	}
+	return trace_count();
+}
+
+static unsigned long least(unsigned long a, unsigned long b)
+{
+	return a < b ? a : b;
+}
+
+/* The least of several times: what caches lack is allocated at times. */
+static void count_pair(const char *const *events, const char *what,
+		       void (*it)(void), const char *name,
+		       void (*undo)(void), const char *undo_name)
+{
+	unsigned long done = -1ul, undone = -1ul;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		done = least(done, count(events, it));
+		undone = least(undone, count(events, undo));
+	}
+	row("count", done, 0, 0, "%s-%s.%u", name, what, vmas);
+	row("count", undone, 0, 0, "%s-%s.%u", undo_name, what, vmas);
+}
+
+static void measure_and_count(void (*it)(void), const char *name,
+			      void (*undo)(void), const char *undo_name)
+{
+	measure_pair(it, name, undo, undo_name);
+	count_pair(locks, "locks", it, name, undo, undo_name);
+	count_pair(allocations, "allocations", it, name, undo, undo_name);
+}
+
 static void many_vmas(void)
 {
 	make_vmas();
 	file = open_subscribers();
-	measure_pair(add, "register", drop, "unregister");
-	measure_pair(add_vm, "vm-create", drop_vm, "vm-close");
+	measure_and_count(add, "register", drop, "unregister");
+	measure_and_count(add_vm, "vm-create", drop_vm, "vm-close");
 }
 
 /* --- while others are slow ---------------------------------------------- */
@@ -232,6 +289,8 @@ void part_register(void)
 	unsigned int i;
 
 	write_file("/proc/sys/vm/max_map_count", "200000");
+	trace_probe("bench/down_write", "down_write");
+	trace_probe("bench/mutex_lock", "mutex_lock");
 	for (i = 0; i < 4; i++) {
 		vmas = sizes[i];
 		if (!quick || vmas == 10 || vmas == 30000)

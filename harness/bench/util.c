@@ -129,6 +129,12 @@ void trace_event(const char *event, bool on)
 	write_file(path, on ? "1" : "0");
 }
 
+/* Makes an event of each call of a function. */
+void trace_probe(const char *event, const char *function)
+{
+	write_file(TRACING "/kprobe_events", "p:%s %s", event, function);
+}
+
 /* Leaves out of the trace what does not match; it counts as if it never was. */
 void trace_filter(const char *event, const char *filter)
 {
