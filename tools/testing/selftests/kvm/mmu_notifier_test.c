@@ -26,6 +26,7 @@ static const struct path paths[] = {
 	{ "reclaim",		path_reclaim,		ANON | SHMEM },
 	{ "batch",		path_batch,		ANON },
 	{ "deferred",		path_deferred,		ANON },
+	{ "deferred-log",	path_deferred_log,	ANON },
 	{ "working-set",	path_working_set,	ANON | SHMEM },
 	{ "free",		path_free,		ANON },
 	{ "mremap",		path_mremap,		ALL },

@@ -9,7 +9,7 @@
 static uint64_t *snapshot;
 static uint64_t *logged;	/* when the dirty log was last checked */
 static unsigned long *last_log;	/* the bitmap that KVM gave last */
-static unsigned long *dirty;	/* the bitmaps since the snapshot was taken */
+static unsigned long *dirty;	/* the bitmaps since it was forgotten */
 
 static size_t nlines(void)
 {
@@ -89,7 +89,13 @@ size_t first_changed(struct range r, void *base)
 	return i;
 }
 
-static void add_dirty_log(void)
+/* The log is as if empty until more of it is added. */
+void forget_dirty_log(void)
+{
+	memset(dirty, 0, log_size());
+}
+
+void add_dirty_log(void)
 {
 	size_t i;
 
@@ -98,9 +104,15 @@ static void add_dirty_log(void)
 		dirty[i] |= last_log[i];
 }
 
-static bool is_logged(size_t page)
+bool is_logged(size_t page)
 {
 	return dirty[page / 64] & (1ul << (page % 64));
+}
+
+/* Clears what was added last, where reading the log doesn't. */
+void clear_dirty_log(void)
+{
+	kvm_vm_clear_dirty_log(test.vm, DATA_SLOT, last_log, 0, test.npages);
 }
 
 /* Returns the number of a line that has changed in a page without a log entry. */
@@ -128,7 +140,7 @@ static void check_dirty_log(void)
 		return;
 
 	snapshot_lines(all_pages(), test.mem);
-	memset(dirty, 0, log_size());
+	forget_dirty_log();
 	add_dirty_log();
 	if (first_unlogged() < nlines()) {
 		wait_passes(1);

@@ -26,6 +26,7 @@ const char *path_free(void);
 /* paths_batch.c */
 const char *path_batch(void);
 const char *path_deferred(void);
+const char *path_deferred_log(void);
 
 /* paths_merging.c */
 const char *path_ksm(void);

@@ -3,8 +3,6 @@
  * A forced race: a page of guest_memfd goes while a vCPU has it in its TLB.  The
  * page isn't in the primary page tables, so that only KVM flushes the TLB.
  */
-#include <sched.h>
-
 #include "paths.h"
 
 static void *private_thread(void *arg)
@@ -44,16 +42,13 @@ static struct kvm_vm *create_private_vm(struct kvm_vcpu **vcpu)
 	return vm;
 }
 
-static void punch_holes(struct kvm_vm *vm, struct control *c, int cpus)
+static void punch_holes(struct kvm_vm *vm, struct control *c)
 {
 	int i;
 
 	for (i = 1; i <= test.iterations * 100; i++) {
-		while (READ_ONCE(c->ack) < (uint64_t)i) {
-			cpu_relax();
-			if (cpus == 1)
-				sched_yield();
-		}
+		while (READ_ONCE(c->ack) < (uint64_t)i)
+			spin();
 		vm_guest_mem_punch_hole(vm, DATA_GPA, PAGE_SIZE);
 		WRITE_ONCE(c->go, i);
 		test.count++;
@@ -81,7 +76,7 @@ const char *path_private(void)
 	pthread_create(&thread, NULL, private_thread, vcpu);
 	pin(pthread_self(), 0);
 	pin(thread, 1 % cpus);
-	punch_holes(vm, c, cpus);
+	punch_holes(vm, c);
 	WRITE_ONCE(c->run, 0);
 	pthread_join(thread, NULL);
 	pin(pthread_self(), -1);

@@ -121,6 +121,21 @@ bool have_swap(void)
 	return lines > 1;
 }
 
+/*
+ * Waits a little, without giving up the CPU if there are others.  An emulator that runs
+ * one of them at a time goes on with the next.
+ */
+void spin(void)
+{
+	static long cpus;
+
+	if (!cpus)
+		cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_relax();
+	if (cpus == 1)
+		sched_yield();
+}
+
 /* Lets @thread run on @cpu only, or on any CPU if it is -1. */
 void pin(pthread_t thread, int cpu)
 {

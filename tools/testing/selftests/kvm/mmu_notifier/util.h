@@ -48,6 +48,7 @@ void write_number(const char *name, long n);
 long read_field(const char *name, const char *field);
 bool have_swap(void);
 
+void spin(void);
 void pin(pthread_t thread, int cpu);
 bool set_fifo(pthread_t thread, int priority);
 bool waits_for_lock(pid_t tid);
