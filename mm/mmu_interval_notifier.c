@@ -239,7 +239,8 @@ static void after_last_range(struct mmu_notifier_subscriptions *subs)
 	/*
 	 * The full barrier in it is between the new number and the queue: whoever isn't
 	 * seen there sees the number, as wait_event() queues the task first, and has
-	 * such a barrier, too.
+	 * such a barrier, too.  tools/verification/models/mmu_notifier/wake.pml is a
+	 * model of this.
 	 */
 	if (thaws && wq_has_sleeper(&intervals->wq))
 		wake_up_all(&intervals->wq);

@@ -25,7 +25,8 @@
  *	read_begin	mmu_interval_read_begin(), have_ended()
  *	Owner		an attempt to map a page: mmu_interval_read_begin(), the
  *			lookup, mmu_interval_read_retry(), the translation
- *	wait_event	wait_event(): queue, look again, sleep
+ *	wait_event	wait_event(): queue, look again, sleep; wake.pml has its
+ *			barriers
  *
  * What is under mmu_notifier_subscriptions::lock is one atomic step, except
  * for what others see half done because they look without the lock: thaw(), and an
