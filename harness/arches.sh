@@ -75,7 +75,7 @@ core() {
 	local dir without=$testmmu
 	! grep -q '^CONFIG_TEST_MMU_NOTIFIER=y' "$out/$1$2/.config" || without=
 	dir=$(directory "$1")
-	echo mm/ "$dir/mm/"
+	echo mm/ "$dir/mm/" "$dir/kernel/vmlinux.lds"
 	[ "$2" = -nommu_notifier ] || echo "$dir/kvm/"
 	{
 		changed '*.c' ':!arch' ':!mm' ':!tools' ':!virt'
@@ -212,7 +212,8 @@ unclaimed() {
 
 # compiled: the files of the kernel tree that objects were made of
 compiled() {
-	find "$out" -name '.*.o.cmd' -exec cat {} + | tr -s '\\ ' '\n' |
+	find "$out" \( -name '.*.o.cmd' -o -name '.*.lds.cmd' \) -exec cat {} + |
+		tr -s '\\ ' '\n' |
 		grep -E '\.[chS]$' | sort -u | plain | sort -u
 }
 
