@@ -2,7 +2,7 @@
 /*
  * How often a vCPU faults for one page while other pages of the memslot change, at
  * both ends of it: its VMM unmaps them, KSM merges them, or NUMA balancing looks
- * whether they are used.  Slow subscribers keep a range in progress most of the time.
+ * whether they are used.  Slow subscribers keep a range in progress for long.
  * The pages that the vCPU wants are in the middle, so one fault for each is enough.
  *
  * All of it ends after a while, since a vCPU may well have to wait until then.
@@ -24,6 +24,7 @@
 struct disturbance {
 	const char *name;
 	double seconds;
+	unsigned int sleep_ms;		/* of a subscriber */
 	void (*begin)(void);
 	void (*disturb)(char *end);	/* by a thread for each end, again and again */
 	void (*finish)(void);
@@ -112,7 +113,7 @@ static void make_vm(void)
 	touch(ARENA, END);
 	touch(ARENA + SIZE - END, END);
 	/* KVM subscribes last, is notified first, and then has to wait. */
-	subscribe(MN_BENCH_LIST, 2, ARENA, END, SIZE - END, 1);
+	subscribe(MN_BENCH_LIST, 2, ARENA, END, SIZE - END, current->sleep_ms);
 	vm_create(&vm);
 	vm_add_slot(&vm, ARENA, SIZE, GUEST_MEMORY);
 	vm_add_vcpu(&vm);
@@ -133,10 +134,10 @@ static void measure_faults(void)
 	if (pthread_create(&low, NULL, disturb, ARENA) ||
 	    pthread_create(&high, NULL, disturb, ARENA + SIZE - END))
 		errx(1, "pthread_create");
+	/* By then both have begun. */
+	usleep(20000);
 	do {
 		drop_wanted();
-		/* Others run, and have begun. */
-		usleep(20000);
 		begin = now();
 		faults += faults_for_wanted();
 		seconds += now() - begin;
@@ -152,9 +153,10 @@ static void measure_faults(void)
 }
 
 static const struct disturbance disturbances[] = {
-	{ "unmap-elsewhere", 1, NULL, unmap_page, NULL },
-	{ "ksm", 2, merge, write_pages, unmerge },
-	{ "numa-balancing", 4, balance, use_pages, stop_balancing },
+	{ "unmap-elsewhere", 1, 1, NULL, unmap_page, NULL },
+	{ "ksm", 2, 1, merge, write_pages, unmerge },
+	/* There is a range every second or two. */
+	{ "numa-balancing", 6, 50, balance, use_pages, stop_balancing },
 };
 
 void part_faults(void)
