@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # arches.sh [-s|-u] [ARCH[-VARIANT]...]: compile, for all architectures or those
 # named, what the series changes and what uses it: mm/, the TLB code, KVM, and the
-# subscribers.  Only their objects are made, in $build/arches, never a kernel.
+# subscribers.  Only their objects and the linker script are made, in $build/arches,
+# never a kernel.
 #
 #	-s	short: without the subscribers, and variants that aren't named
 #	-u	only the subscribers
@@ -210,7 +211,7 @@ unclaimed() {
 	} | sort -u)
 }
 
-# compiled: the files of the kernel tree that objects were made of
+# compiled: the files of the kernel tree that objects and linker scripts were made of
 compiled() {
 	find "$out" \( -name '.*.o.cmd' -o -name '.*.lds.cmd' \) -exec cat {} + |
 		tr -s '\\ ' '\n' |
