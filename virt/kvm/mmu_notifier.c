@@ -150,6 +150,8 @@ range_began(struct kvm *kvm, unsigned long start, unsigned long end)
 	ranges->range[i] = (struct kvm_mn_range){ start, end };
 	if (first.node)
 		ranges->in_slots |= BIT(i);
+	else
+		ranges->in_slots &= ~BIT(i);
 	return first;
 }
 
@@ -163,7 +165,6 @@ static __always_inline bool range_ended(struct kvm *kvm, unsigned long start,
 {
 	struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
 	unsigned long left, bit;
-	bool in_slots;
 	unsigned int i;
 
 	lockdep_assert_held(&kvm->mn_lock);
@@ -172,10 +173,8 @@ static __always_inline bool range_ended(struct kvm *kvm, unsigned long start,
 		bit = BIT(i);
 		if (ranges->range[i].start != start || ranges->range[i].end != end)
 			continue;
-		in_slots = ranges->in_slots & bit;
 		ranges->used &= ~bit;
-		ranges->in_slots &= ~bit;
-		return in_slots;
+		return ranges->in_slots & bit;
 	}
 
 	return ended_with_others(kvm, start, end);
@@ -342,9 +341,6 @@ static __always_inline void count_ended(struct kvm *kvm)
 	if (KVM_BUG_ON(!mmu_invalidate_in_progress(kvm), kvm))
 		return;
 
-	/* Between begin and end some range must have been added. */
-	WARN_ON_ONCE(mmu_invalidate_range_is_empty(kvm));
-
 	WRITE_ONCE(kvm->mmu_invalidate_seq, kvm->mmu_invalidate_seq + 1);
 	/* Pairs with smp_load_acquire() in mmu_invalidate_in_progress(). */
 	smp_wmb();
@@ -358,6 +354,9 @@ static __always_inline void count_ended(struct kvm *kvm)
 void kvm_mmu_invalidate_end(struct kvm *kvm)
 {
 	lockdep_assert_held_write(&kvm->mmu_lock);
+
+	/* Between begin and end some range must have been added. */
+	WARN_ON_ONCE(mmu_invalidate_range_is_empty(kvm));
 
 	spin_lock(&kvm->mn_lock);
 	count_ended(kvm);
@@ -498,12 +497,32 @@ static __always_inline void hva_memslot_to_gfns(const struct hva_memslot *at,
 	gfns->end = hva_to_gfn_memslot(end + PAGE_SIZE - 1, slot);
 }
 
+/*
+ * Out of line: a range that changes page tables is seldom in more than one memslot.  @at
+ * is the second one.
+ */
+static noinline bool unmap_further_memslots(struct kvm *kvm,
+					    const struct mmu_notifier_range *range,
+					    struct hva_memslot at,
+					    struct kvm_gfn_range *gfns)
+{
+	const unsigned long start = range->start, end = range->end;
+	bool flush = false;
+
+	do {
+		hva_memslot_to_gfns(&at, start, end, gfns);
+		flush |= kvm_mmu_unmap_gfn_range(kvm, gfns);
+		at = hva_memslot_next(kvm, at, start, end);
+	} while (at.node);
+
+	return flush;
+}
+
 /* For a range in mn_ranges, the first of whose memslots is @at. */
 static __always_inline bool unmap_hva_range(struct kvm *kvm,
 					    const struct mmu_notifier_range *range,
 					    struct hva_memslot at)
 {
-	const unsigned long start = range->start, end = range->end;
 	struct kvm_gfn_range gfns = {
 		.may_block = mmu_notifier_range_blockable(range),
 		/* What is private to the guest has no host address. */
@@ -511,17 +530,15 @@ static __always_inline bool unmap_hva_range(struct kvm *kvm,
 	};
 	bool flush;
 
-	hva_memslot_to_gfns(&at, start, end, &gfns);
+	hva_memslot_to_gfns(&at, range->start, range->end, &gfns);
 	mmu_invalidate_begin_with(kvm, gfns.start, gfns.end);
 	flush = kvm_unmap_gfn_range(kvm, &gfns);
 
-	for (;;) {
-		at = hva_memslot_next(kvm, at, start, end);
-		if (!at.node)
-			return flush;
-		hva_memslot_to_gfns(&at, start, end, &gfns);
-		flush |= kvm_mmu_unmap_gfn_range(kvm, &gfns);
-	}
+	at = hva_memslot_next(kvm, at, range->start, range->end);
+	if (unlikely(at.node))
+		flush |= unmap_further_memslots(kvm, range, at, &gfns);
+
+	return flush;
 }
 
 /*
@@ -581,24 +598,23 @@ kvm_mmu_notifier_invalidate_range_end(struct mmu_notifier *mn,
 				      const struct mmu_notifier_range *range)
 {
 	struct kvm *kvm = mn_to_kvm(mn);
-	bool in_slots, awaited;
+	bool in_slots;
 
 	spin_lock(&kvm->mn_lock);
 	in_slots = range_ended(kvm, range->start, range->end);
 	/* Memslots may be others soon: what began ends, whatever they are. */
 	if (in_slots && !END_LOCKS_MMU)
 		count_ended(kvm);
-	/*
-	 * Needs no barrier: a waiter that found the range running had queued
-	 * itself, and then taken mn_lock to check.
-	 */
-	awaited = waitqueue_active(&kvm->mn_wait);
 	spin_unlock(&kvm->mn_lock);
 
 	if (in_slots && END_LOCKS_MMU)
 		end_under_mmu_lock(kvm);
 
-	if (awaited)
+	/*
+	 * Needs no barrier: a waiter that found the range running had queued itself, and
+	 * then taken mn_lock to check, before it was taken here.
+	 */
+	if (waitqueue_active(&kvm->mn_wait))
 		wake_up_all(&kvm->mn_wait);
 }
 
@@ -850,7 +866,6 @@ void kvm_mmu_notifier_destroy(struct kvm *kvm)
 	WARN_ON(waitqueue_active(&kvm->mn_wait));
 	WARN_ON(!ranges_are_running(kvm) && mmu_invalidate_in_progress(kvm));
 	kvm->mn_ranges.used = 0;
-	kvm->mn_ranges.in_slots = 0;
 	kvm->mn_ranges.nr_others = 0;
 }
 

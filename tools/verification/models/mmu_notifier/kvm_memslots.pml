@@ -22,8 +22,9 @@
  * Readers of memslots that have kvm->srcu, which the publisher waits for before it
  * changes a set that was active, are left out: no range is one of them.
  *
- * Memory: all that matters is done under mn_lock, but for the wait queue.  There, the
- * look at it may come before what a range has stored under the lock.
+ * Memory: all that matters is done under mn_lock, but for the wait queue.  A range looks
+ * at it when it has released the lock, and may do so before anything that it has stored
+ * under the lock is seen.
  *
  * Claims:
  *
@@ -156,12 +157,10 @@ inline uncount_range()
 		if
 		:: used[0] ->
 			used[0] = 0;
-			found = in_slots[0];
-			in_slots[0] = 0
+			found = in_slots[0]
 		:: !used[0] && used[1] ->
 			used[1] = 0;
-			found = in_slots[1];
-			in_slots[1] = 0
+			found = in_slots[1]
 		:: else ->
 			nr_others--;
 			among_others = 1
@@ -175,7 +174,7 @@ inline range_ended()
 	awaited = queued;
 #endif
 	lock();
-	/* With the lock, but in no order */
+	/* Not before the lock is taken, but otherwise in no order */
 	if
 	:: skip
 #ifndef MUT_PEEK_EARLY
@@ -190,12 +189,6 @@ inline range_ended()
 	:: else
 	fi;
 #endif
-#ifndef MUT_PEEK_EARLY
-	if
-	:: !peeked -> awaited = queued
-	:: else
-	fi;
-#endif
 	unlock();
 #ifdef MUT_LOOK_UP_LATE
 	if
@@ -204,6 +197,12 @@ inline range_ended()
 	fi;
 #endif
 	ended = ended + found;
+#ifndef MUT_PEEK_EARLY
+	if
+	:: !peeked -> awaited = queued
+	:: else
+	fi;
+#endif
 	if
 	:: awaited -> queued = 0
 	:: else
