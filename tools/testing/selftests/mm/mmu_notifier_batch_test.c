@@ -219,6 +219,61 @@ TEST_BATCH(one_flush)
 	usable(_metadata, self, p, SMALL);
 }
 
+/* Many pages had their flush deferred, and each flush was for many of them. */
+static void few_flushes(struct __test_metadata *_metadata, struct mn *self)
+{
+	struct test_mn_stats now = mn_stats(self);
+	uint64_t pages = now.deferred - self->before.deferred;
+	uint64_t flushes = now.flushes - self->before.flushes;
+
+	TH_LOG("%lu pages, %lu flushes", (unsigned long)pages,
+	       (unsigned long)flushes);
+	EXPECT_LE(64, pages);
+	EXPECT_GE(pages / 16, flushes);
+	check(_metadata, self);
+}
+
+TEST_BATCH(few_flushes_memcg)
+{
+	const size_t len = 256 * PAGE;
+	char *p;
+
+	if (!have_swap() || !enter_cgroup())
+		SKIP(return, "no swap, or no memory cgroups");
+	p = mirrored(_metadata, self, len);
+	drain_batches();
+	write_text("/proc/self/clear_refs", "1");
+	self->before = mn_stats(self);
+	/* There may be less to reclaim than that. */
+	write_text(OURS "memory.reclaim", "1M");
+	few_flushes(_metadata, self);
+	EXPECT_TRUE(holds(p, len, BY_DEVICE));
+	leave_cgroup();
+}
+
+/* Compaction moves some of the pages into the holes between others. */
+TEST_BATCH(few_flushes_compaction)
+{
+	const size_t len = 4096 * PAGE;
+	char *p = map(len), *end = p + len, *at;
+
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, madvise(p, len, MADV_NOHUGEPAGE));
+	for (at = p; at < end; at += 2 * PAGE) {
+		ASSERT_TRUE(mn_fill(self, at, PAGE, BY_DEVICE));
+		fill(at + PAGE, PAGE, BY_CPU);
+	}
+	for (at = p; at < end; at += 2 * PAGE)
+		ASSERT_EQ(0, madvise(at + PAGE, PAGE, MADV_DONTNEED));
+	drain_batches();
+	self->before = mn_stats(self);
+	if (write_text("/proc/sys/vm/compact_memory", "1"))
+		SKIP(return, "no compaction");
+	few_flushes(_metadata, self);
+	for (at = p; at < end; at += 2 * PAGE)
+		ASSERT_TRUE(holds(at, PAGE, BY_DEVICE));
+}
+
 struct watcher {
 	int fd, cpu;
 	bool running, stop;
