@@ -190,8 +190,9 @@ static void unwind_starts(struct mmu_notifier_subscriptions *subs,
 	}
 }
 
-static int list_start(struct mmu_notifier_subscriptions *subs,
-		      struct mmu_notifier_range *range)
+/* Inlined, as it has one caller and is what most ranges come for */
+static __always_inline int list_start(struct mmu_notifier_subscriptions *subs,
+				      struct mmu_notifier_range *range)
 {
 	atomic_t *reader = mmu_notifier_walk_begin(subs->readers);
 	struct mmu_notifier *sub = newest(subs);
@@ -218,15 +219,12 @@ static int list_start_or_defer(struct mmu_notifier_subscriptions *subs,
 {
 	int ret;
 
-	if (mmu_notifier_range_may_defer(range)) {
+	if (mmu_notifier_range_may_defer(range))
 		mmu_notifier_deferred_begins(subs);
-		ret = list_start(subs, range);
-		mmu_notifier_deferred_done(subs);
-		return ret;
-	}
-
 	ret = list_start(subs, range);
-	if (mmu_notifier_has_deferred(subs))
+	if (mmu_notifier_range_may_defer(range))
+		mmu_notifier_deferred_done(subs);
+	else if (mmu_notifier_has_deferred(subs))
 		mmu_notifier_flush_earlier(subs, range->mm);
 	return ret;
 }

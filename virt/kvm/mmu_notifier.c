@@ -523,6 +523,7 @@ static __always_inline bool unmap_hva_range(struct kvm *kvm,
 					    const struct mmu_notifier_range *range,
 					    struct hva_memslot at)
 {
+	const unsigned long start = range->start, end = range->end;
 	struct kvm_gfn_range gfns = {
 		.may_block = mmu_notifier_range_blockable(range),
 		/* What is private to the guest has no host address. */
@@ -530,11 +531,11 @@ static __always_inline bool unmap_hva_range(struct kvm *kvm,
 	};
 	bool flush;
 
-	hva_memslot_to_gfns(&at, range->start, range->end, &gfns);
+	hva_memslot_to_gfns(&at, start, end, &gfns);
 	mmu_invalidate_begin_with(kvm, gfns.start, gfns.end);
 	flush = kvm_unmap_gfn_range(kvm, &gfns);
 
-	at = hva_memslot_next(kvm, at, range->start, range->end);
+	at = hva_memslot_next(kvm, at, start, end);
 	if (unlikely(at.node))
 		flush |= unmap_further_memslots(kvm, range, at, &gfns);
 
@@ -549,11 +550,12 @@ static int
 kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 					const struct mmu_notifier_range *range)
 {
+	const unsigned long start = range->start, end = range->end;
 	struct kvm *kvm = mn_to_kvm(mn);
 	struct hva_memslot first;
 	bool unmapped, deferred;
 
-	trace_kvm_unmap_hva_range(range->start, range->end);
+	trace_kvm_unmap_hva_range(start, end);
 
 	/*
 	 * Until the range has ended no memslots are published: for those that it
@@ -561,7 +563,7 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 	 * kvm->srcu isn't needed.
 	 */
 	spin_lock(&kvm->mn_lock);
-	first = range_began(kvm, range->start, range->end);
+	first = range_began(kvm, start, end);
 	spin_unlock(&kvm->mn_lock);
 
 	/*
@@ -569,7 +571,7 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 	 * added unseen looks for ranges later, under mn_lock, and finds this one.
 	 */
 	if (!list_empty(&kvm->gpc_list))
-		gfn_to_pfn_cache_invalidate_start(kvm, range->start, range->end);
+		gfn_to_pfn_cache_invalidate_start(kvm, start, end);
 
 	if (!first.node)
 		return 0;
