@@ -41,7 +41,10 @@
  * in progress is reset only under mmu_lock, by a begin that finds that all have
  * ended.
  *
- * Changes of memory attributes and of guest_memfd files go the same way.
+ * Changes of memory attributes and of guest_memfd files go the same way.  They are
+ * counted, as the range is all that is known of them: while there are none, a fault
+ * that finds its page in it may look, under mn_lock, which ranges of the host are
+ * running.
  *
  * The two checks of a fault, the flushes, and the check whether one was deferred, have
  * names by which tests of debug kernels leave them out.
@@ -308,7 +311,7 @@ static inline int mmu_invalidate_retry(struct kvm *kvm, unsigned long mmu_seq)
  * @gfn: the guest frame
  *
  * As mmu_invalidate_retry(), but an invalidation in progress counts only if it
- * may cover @gfn.
+ * may cover @gfn: of several, all that is between them counts as covered.
  *
  * Return: non-zero if the lookup has to be done again.
  */
@@ -324,26 +327,61 @@ static inline int mmu_invalidate_retry_gfn(struct kvm *kvm,
 	return mmu_invalidate_ended_since(kvm, mmu_seq);
 }
 
+#ifdef CONFIG_HAVE_KVM_UNLOCKED_INVALIDATE_END
+bool kvm_mmu_invalidates_page(struct kvm *kvm, const struct kvm_memory_slot *slot,
+			      gfn_t gfn);
+
 /**
- * mmu_invalidate_retry_gfn_unsafe() - guess whether the pfn may be stale
- * @kvm: the VM
- * @mmu_seq: what mmu_invalidate_sample() returned
+ * mmu_invalidate_retry_page() - check whether the pfn of a page may be stale
+ * @kvm: the VM, whose mmu_lock the caller holds
+ * @mmu_seq: what mmu_invalidate_sample() returned before the lookup
+ * @slot: the memslot, with kvm->srcu held since before the lookup
  * @gfn: the guest frame
  *
- * Takes no lock and errs both ways, as the range may be out of date or torn.
+ * As mmu_invalidate_retry_gfn(), but a page that is only between two ranges isn't
+ * covered.  Needs ends that don't take mmu_lock: a range leaves those that are running
+ * and gets its sequence number under one and the same mn_lock.
+ *
+ * Return: non-zero if the lookup has to be done again.
+ */
+static inline int mmu_invalidate_retry_page(struct kvm *kvm, unsigned long mmu_seq,
+					    const struct kvm_memory_slot *slot,
+					    gfn_t gfn)
+{
+	/* The range is empty if mmu_lock was released before range_add. */
+	if (mmu_invalidate_running(kvm) &&
+	    (WARN_ON_ONCE(mmu_invalidate_range_is_empty(kvm)) ||
+	     (mmu_invalidate_covers(kvm, gfn) &&
+	      kvm_mmu_invalidates_page(kvm, slot, gfn))))
+		return 1;
+
+	/* Not before mn_lock was taken above: what had ended there is seen here. */
+	return mmu_invalidate_ended_since(kvm, mmu_seq);
+}
+
+/**
+ * mmu_invalidate_retry_page_unsafe() - guess whether the pfn may be stale
+ * @kvm: the VM
+ * @mmu_seq: what mmu_invalidate_sample() returned
+ * @slot: the memslot, with kvm->srcu held
+ * @gfn: the guest frame
+ *
+ * Called without mmu_lock, it errs both ways, as the range may be out of date or torn.
  * It avoids a pointless trip to mmu_lock, and never replaces the check under
  * it.  A caller that loops sees the end of what it waits for.
  *
  * Return: whether the fault had better start over right away.
  */
-static inline bool mmu_invalidate_retry_gfn_unsafe(struct kvm *kvm,
-						   unsigned long mmu_seq,
-						   gfn_t gfn)
+static inline bool
+mmu_invalidate_retry_page_unsafe(struct kvm *kvm, unsigned long mmu_seq,
+				 const struct kvm_memory_slot *slot, gfn_t gfn)
 {
 	return (__mmu_invalidate_running(kvm) &&
-		mmu_invalidate_covers(kvm, gfn)) ||
+		mmu_invalidate_covers(kvm, gfn) &&
+		kvm_mmu_invalidates_page(kvm, slot, gfn)) ||
 	       mmu_invalidate_ended_since(kvm, mmu_seq);
 }
+#endif /* CONFIG_HAVE_KVM_UNLOCKED_INVALIDATE_END */
 
 #ifdef CONFIG_MMU_NOTIFIER_STATS
 void kvm_mmu_fault_retried(struct kvm_vcpu *vcpu, const void *who,

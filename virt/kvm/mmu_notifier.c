@@ -274,7 +274,7 @@ int kvm_mmu_notifier_wait_for_hva(struct kvm *kvm, unsigned long hva)
 	return READ_ONCE(kvm->mn_ranges.released) ? -ESRCH : 0;
 }
 
-/* Read without mmu_lock by mmu_invalidate_retry_gfn_unsafe(). */
+/* Read without mmu_lock by mmu_invalidate_retry_page_unsafe(). */
 static void set_invalidate_range(struct kvm *kvm, gfn_t start, gfn_t end)
 {
 	WRITE_ONCE(kvm->mmu_invalidate_range_start, start);
@@ -300,6 +300,7 @@ void kvm_mmu_invalidate_begin(struct kvm *kvm)
 
 	if (!mmu_invalidate_in_progress(kvm))
 		set_invalidate_range(kvm, U64_MAX, 0);
+	WRITE_ONCE(kvm->mmu_invalidate_by_gfns, kvm->mmu_invalidate_by_gfns + 1);
 	WRITE_ONCE(kvm->mmu_invalidate_begun, kvm->mmu_invalidate_begun + 1);
 }
 
@@ -311,7 +312,8 @@ void kvm_mmu_invalidate_begin(struct kvm *kvm)
  *
  * The ranges of all invalidations in progress are kept as the one range that
  * holds them all, until the last of them ends.  It is rare that more than one
- * is in progress, and a fault in between is only delayed.
+ * is in progress, and a fault in between is only delayed, or asks
+ * kvm_mmu_invalidates_page().
  */
 void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end)
 {
@@ -347,34 +349,58 @@ static __always_inline void count_ended(struct kvm *kvm)
 	WRITE_ONCE(kvm->mmu_invalidate_ended, kvm->mmu_invalidate_ended + 1);
 }
 
-/**
- * kvm_mmu_invalidate_end() - let guest memory be mapped again
- * @kvm: the VM, whose mmu_lock is held for write
- */
-void kvm_mmu_invalidate_end(struct kvm *kvm)
+static void end_under_mmu_lock(struct kvm *kvm)
 {
 	lockdep_assert_held_write(&kvm->mmu_lock);
-
-	/* Between begin and end some range must have been added. */
-	WARN_ON_ONCE(mmu_invalidate_range_is_empty(kvm));
 
 	spin_lock(&kvm->mn_lock);
 	count_ended(kvm);
 	spin_unlock(&kvm->mn_lock);
 }
 
+/**
+ * kvm_mmu_invalidate_end() - let guest memory be mapped again
+ * @kvm: the VM, whose mmu_lock is held for write
+ */
+void kvm_mmu_invalidate_end(struct kvm *kvm)
+{
+	/* Between begin and end some range must have been added. */
+	WARN_ON_ONCE(mmu_invalidate_range_is_empty(kvm));
+
+	WRITE_ONCE(kvm->mmu_invalidate_by_gfns, kvm->mmu_invalidate_by_gfns - 1);
+	end_under_mmu_lock(kvm);
+}
+
+#ifdef CONFIG_HAVE_KVM_UNLOCKED_INVALIDATE_END
+/**
+ * kvm_mmu_invalidates_page() - check whether a page is being invalidated
+ * @kvm: the VM
+ * @slot: a memslot, with kvm->srcu held
+ * @gfn: a guest frame of it, which is in the range that holds all invalidations
+ *
+ * The host address says it as well as the gfn: what is mapped for the memslot may be
+ * mapped until its srcu has been waited for, and it has the same addresses for as long.
+ *
+ * Context: mmu_lock may be held.  If it isn't, the answer may be out of date.
+ *
+ * Return: true if it is, or may be.
+ */
+bool kvm_mmu_invalidates_page(struct kvm *kvm, const struct kvm_memory_slot *slot,
+			      gfn_t gfn)
+{
+	/* These have no host addresses. */
+	if (READ_ONCE(kvm->mmu_invalidate_by_gfns))
+		return true;
+
+	return hva_is_covered(kvm, __gfn_to_hva_memslot(slot, gfn));
+}
+#endif
+
 /*
  * Some architectures change the sequence number themselves, under mmu_lock: then an
  * end takes it, too.
  */
 #define END_LOCKS_MMU	!IS_ENABLED(CONFIG_HAVE_KVM_UNLOCKED_INVALIDATE_END)
-
-static void end_under_mmu_lock(struct kvm *kvm)
-{
-	KVM_MMU_LOCK(kvm);
-	kvm_mmu_invalidate_end(kvm);
-	KVM_MMU_UNLOCK(kvm);
-}
 
 #ifdef CONFIG_MMU_NOTIFIER_STATS
 /**
@@ -609,8 +635,11 @@ kvm_mmu_notifier_invalidate_range_end(struct mmu_notifier *mn,
 		count_ended(kvm);
 	spin_unlock(&kvm->mn_lock);
 
-	if (in_slots && END_LOCKS_MMU)
+	if (in_slots && END_LOCKS_MMU) {
+		KVM_MMU_LOCK(kvm);
 		end_under_mmu_lock(kvm);
+		KVM_MMU_UNLOCK(kvm);
+	}
 
 	/*
 	 * Needs no barrier: a waiter that found the range running had queued itself, and

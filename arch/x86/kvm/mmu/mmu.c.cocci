@@ -25,7 +25,8 @@ position p;
   ret = __kvm_faultin_pfn@p(vcpu, fault);
   ...
 + /* The lookup may have taken long: again, stay away from mmu_lock. */
-+ if (mmu_invalidate_retry_gfn_unsafe(vcpu->kvm, fault->mmu_seq, fault->gfn)) {
++ if (mmu_invalidate_retry_page_unsafe(vcpu->kvm, fault->mmu_seq, fault->slot,
++ 				      fault->gfn)) {
 + 	kvm_release_pfn_clean(fault->pfn);
 + 	return RET_PF_RETRY;
 + }
@@ -43,7 +44,8 @@ position p;
 - return false@p;
 + /* Only now, with mmu_lock held, is the answer final. */
 + return fault->slot &&
-+        mmu_invalidate_retry_gfn(vcpu->kvm, fault->mmu_seq, fault->gfn);
++        mmu_invalidate_retry_page(vcpu->kvm, fault->mmu_seq, fault->slot,
++ 				  fault->gfn);
   }
 
 // expect 1

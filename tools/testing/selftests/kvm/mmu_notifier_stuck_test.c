@@ -2,7 +2,8 @@
 /*
  * Test that the kernel says whom KVM waits for, and what it retries, while a range
  * doesn't end: changes of memslots wait for all ranges, the refresh of a page that
- * KVM caches for those that cover it, and a vCPU faults again and again.  A refresh
+ * KVM caches for those that cover it, and a vCPU faults again and again.  It doesn't
+ * for a page that is only between two ranges.  A refresh
  * that ranges overtake starts over again and again.  A memslot far from all others
  * waits for the ranges that KVM wasn't notified of, and no page that one of these
  * takes away may get into it.
@@ -93,20 +94,30 @@ static void drop_held(void)
  * Only there: others may come by, be it to reclaim memory, with pages locked, or to
  * balance NUMA nodes, which any thread does, also the one that looks on.
  */
-static void hold_at(unsigned int point, struct worker *w)
+static void hold_by(int fd, unsigned int point, struct worker *w)
 {
-	must(ioctl(device, TEST_MN_DELAY, &(struct test_mn_delay){
+	must(ioctl(fd, TEST_MN_DELAY, &(struct test_mn_delay){
 		.point = point,
 		.usecs = HOLD,
 		.tid = w->tid,
 	}));
 }
 
-static void release_at(unsigned int point)
+static void hold_at(unsigned int point, struct worker *w)
 {
-	must(ioctl(device, TEST_MN_DELAY, &(struct test_mn_delay){
+	hold_by(device, point, w);
+}
+
+static void release_by(int fd, unsigned int point)
+{
+	must(ioctl(fd, TEST_MN_DELAY, &(struct test_mn_delay){
 		.point = point,
 	}));
+}
+
+static void release_at(unsigned int point)
+{
+	release_by(device, point);
 }
 
 static void wait_callback(struct worker *w, const char *callback)
@@ -118,13 +129,18 @@ static void wait_callback(struct worker *w, const char *callback)
 	}
 }
 
+static void wait_range(struct worker *w, char *page)
+{
+	start_work(w);
+	wait_callback(w, CALLBACK);
+	if (!in_range(w->tid, page))
+		fail("a callback was seen, but not the range that it is for");
+}
+
 static void hold_range(unsigned int point)
 {
 	hold_at(point, &holder);
-	start_work(&holder);
-	wait_callback(&holder, CALLBACK);
-	if (!in_range(holder.tid, held))
-		fail("a callback was seen, but not the range that it is for");
+	wait_range(&holder, held);
 }
 
 static void release_range(unsigned int point)
@@ -208,20 +224,27 @@ static const char *report_of(const struct operation *o)
 	return NULL;
 }
 
-static void attach_device(struct test_mn_attach attach)
+static int attached_device(struct test_mn_attach attach)
 {
-	device = open(DEVICE, O_RDWR);
-	must(device);
-	must(ioctl(device, TEST_MN_ATTACH, &attach));
+	int fd = open(DEVICE, O_RDWR);
+
+	must(fd);
+	must(ioctl(fd, TEST_MN_ATTACH, &attach));
+	return fd;
+}
+
+static int any_device(void)
+{
+	return attached_device((struct test_mn_attach) {
+		.class = TEST_MN_PAGE_TABLE,
+		.kind = TEST_MN_HLIST,
+	});
 }
 
 /* As it happens, whoever comes last is notified first: one attempt will do. */
 static void create_vm_and_device(void)
 {
-	attach_device((struct test_mn_attach) {
-		.class = TEST_MN_PAGE_TABLE,
-		.kind = TEST_MN_HLIST,
-	});
+	device = any_device();
 	create_vm();
 }
 
@@ -275,6 +298,95 @@ static const char *path_fault(void)
 	create_vm_and_device();
 	held = test.data;
 	return report_of(&fault);
+}
+
+/*
+ * The range of page 0 is held as ever, and that of page 2 by a device of its own.  So
+ * page 1 is between two ranges, neither of which is about it.
+ */
+static struct {
+	struct worker holder;
+	int device;
+	uint64_t wanted;	/* gpa that the vCPU reads */
+} between;
+
+#define VAIN	1000		/* retries; there are some if others change the mm */
+
+static char *data_page(size_t page)
+{
+	return test.data + page * PAGE_SIZE;
+}
+
+static void drop_page_2(void)
+{
+	drop(data_page(2), 1);
+}
+
+static void read_wanted(void)
+{
+	guest_reads(between.wanted);
+}
+
+/* Returns true while the guest still waits for the page, and false if it has it. */
+static bool must_wait(struct worker *reader, size_t page)
+{
+	uint64_t before = figure("retries");
+
+	between.wanted = DATA_GPA + page * PAGE_SIZE;
+	start_work(reader);
+	while (!is_done(reader)) {
+		if (figure("retries") > before + VAIN)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* Returns whether KVM had been notified of both ranges. */
+static bool faults_between(struct worker *reader, unsigned int point)
+{
+	bool notified;
+	size_t page;
+
+	drop(test.data, 3);
+	for (page = 0; page < 3; page++)
+		WRITE_ONCE(*(uint64_t *)data_page(page), 1);
+	hold_range(point);
+	hold_by(between.device, point, &between.holder);
+	wait_range(&between.holder, data_page(2));
+
+	if (must_wait(reader, 1))
+		fail("the guest waits for ranges that its page is only between");
+	notified = must_wait(reader, 0);
+	release_range(point);
+	wait_work(reader);
+	notified &= must_wait(reader, 2);
+	release_by(between.device, point);
+	wait_work(&between.holder);
+	wait_work(reader);
+	return notified;
+}
+
+static const char *path_fault_between(void)
+{
+	static struct worker reader;
+	int i;
+
+	counted("faults");
+	between.device = any_device();
+	create_vm_and_device();
+	held = data_page(0);
+	create_worker(&holder, HOLDER, drop_held);
+	create_worker(&between.holder, HOLDER, drop_page_2);
+	create_worker(&reader, "reader", read_wanted);
+	report->what = "a fault between two ranges";
+	for (i = 0; i < test.iterations; i++) {
+		if (!faults_between(&reader, TEST_MN_START) &&
+		    !faults_between(&reader, TEST_MN_END))
+			fail("the guest has not waited for a range of its page");
+		report->count++;
+	}
+	return NULL;
 }
 
 static void set_clock(unsigned int page)
@@ -518,7 +630,7 @@ static const char *path_span(void)
 	counted("reports");
 	file.fd = kvm_memfd_alloc(2 * HUGE_PAGE, true);
 	file.hole = map_file(NULL, 0, HUGE_PAGE);
-	attach_device((struct test_mn_attach) {
+	device = attached_device((struct test_mn_attach) {
 		.class = TEST_MN_PAGE_TABLE,
 		.kind = TEST_MN_INTERVAL,
 		.start = (unsigned long)file.hole,
@@ -547,6 +659,7 @@ static const struct path paths[] = {
 	{ .name = "memslots", .run = path_memslots },
 	{ .name = "span", .run = path_span },
 	{ .name = "fault", .run = path_fault },
+	{ .name = "fault-between", .run = path_fault_between },
 	{ .name = "pfncache", .run = path_pfncache },
 	{ .name = "pfncache-retries", .run = path_pfncache_retries },
 };

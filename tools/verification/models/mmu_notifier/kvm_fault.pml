@@ -10,7 +10,8 @@
  * or the refresh of a pfn cache.  They never meet each other, so one at a time
  * is all there is to check.  For the pfn cache the second invalidation may also be
  * the end of the address space: then the first may lose its end, and the page
- * goes without one more.
+ * goes without one more.  For a fault it may be one by guest frames, which isn't
+ * among the ranges of the host.
  *
  * What stands for what:
  *
@@ -26,8 +27,10 @@
  *	range_ended	kvm_mmu_notifier_invalidate_range_end(), where the end
  *			doesn't take mmu_lock: range_ended(), count_ended(),
  *			waitqueue_active(), wake_up_all()
+ *	begin_by_gfns	kvm_mmu_invalidate_begin(), ..._range_add() and ..._end(), in
+ *	end_by_gfns	virt/kvm/mmu_notifier_gfns.c for instance
  *	LockedFault	kvm_faultin_pfn(), is_page_fault_stale():
- *			mmu_invalidate_sample(), mmu_invalidate_retry_gfn()
+ *			mmu_invalidate_sample(), mmu_invalidate_retry_page()
  *	PageFault	a fault that maps under a lock of the page only, which
  *			kvm_unmap_gfn_range() takes as well:
  *			mmu_invalidate_sample(), mmu_invalidate_retry()
@@ -68,13 +71,18 @@
  *						before the counter
  *	MUT_SAMPLE_NO_RMB	claim_fresh	nothing between sample and
  *						lookup
- *	MUT_NO_COUNTER		claim_survives	retry looks at the number only
+ *	MUT_NO_COUNTER		claim_fresh	retry looks at the number only
  *	MUT_NO_SEQUENCE		claim_fresh	and at the counter only
  *	MUT_BEGIN_LATE		claim_survives	zapped first, counted then
  *	MUT_ZAP_PEEKS		claim_survives	the page's lock isn't taken for
  *						a page that isn't mapped
  *	MUT_RANGE_REPLACED	claim_fresh	a second range replaces the
  *						first
+ *	MUT_LOOK_UNLOCKED	claim_fresh	a fault looks for ranges without
+ *						mn_lock
+ *	MUT_NUMBER_FIRST	claim_fresh	it loads the sequence number before
+ *						it takes mn_lock
+ *	MUT_GFNS_UNSEEN		claim_fresh	it looks for ranges only
  *	MUT_UNSAFE_ONLY		claim_survives	retry_gfn_unsafe() in place of
  *						the check under mmu_lock
  *	MUT_GPC_NO_WAIT		claim_survives	the refresh doesn't wait for
@@ -88,7 +96,7 @@
  *						isn't valid
  *	MUT_GPC_CACHES_FIRST	claim_survives	it comes to the caches before it
  *						is in mn_ranges
- *	MUT_GPC_BYTE		claim_survives	the wait is not for a range that
+ *	MUT_GPC_BYTE		claim_fresh	the wait is not for a range that
  *						covers the page but not ->uhva
  *	MUT_GPC_PEEK_EARLY	claim_deadlock	the end looks for waiters before
  *						it takes mn_lock
@@ -127,8 +135,9 @@ typedef store_buffer {
 }
 store_buffer buffer[2];
 
-/* Under mmu_lock, so it needs no buffer */
+/* Under mmu_lock, so these need no buffer */
 bit range_set[2];		/* mmu_invalidate_range_start and _end */
+bit by_gfns;			/* mmu_invalidate_by_gfns */
 
 /* Under the cache's lock */
 bit cache_stale;		/* gfn_to_pfn_cache::stale */
@@ -319,6 +328,7 @@ inline zap()
 inline invalidate_begin()
 {
 	lock(mmu_lock);
+	by_gfns = by_gfns || gfns;
 #ifdef MUT_BEGIN_LATE
 	zap();
 #endif
@@ -341,11 +351,18 @@ inline invalidate_begin()
 	unlock(mmu_lock)
 }
 
-proctype Invalidation(byte w; byte page)
+inline end_by_gfns()
 {
-	bit must, awaited;
-	byte number, counter;
+	lock(mmu_lock);
+	by_gfns = 0;
+	lock(mn_lock);
+	count_ended();
+	unlock(mn_lock);
+	unlock(mmu_lock)
+}
 
+inline host_range_began()
+{
 #ifdef MUT_GPC_CACHES_FIRST
 	pfncaches();
 	range_began();
@@ -353,6 +370,17 @@ proctype Invalidation(byte w; byte page)
 	range_began();
 	pfncaches();
 #endif
+}
+
+proctype Invalidation(byte w; byte page; bit gfns)
+{
+	bit must, awaited;
+	byte number, counter;
+
+	if
+	:: gfns
+	:: else -> host_range_began()
+	fi;
 	if
 	:: is_cache
 	:: else -> invalidate_begin()
@@ -369,7 +397,8 @@ proctype Invalidation(byte w; byte page)
 
 	if
 	:: unsubscribed
-	:: range_ended()
+	:: gfns -> end_by_gfns()
+	:: !gfns -> range_ended()
 	fi;
 	returned++
 }
@@ -430,6 +459,33 @@ inline check(covers)
 #endif
 }
 
+#ifdef MUT_GFNS_UNSEEN
+#define may_look	counter
+#else
+#define may_look	(counter && !by_gfns)
+#endif
+
+/* Is it one of the ranges, or only between two?  Loads may come before the unlocking. */
+inline look_closer()
+{
+#ifndef MUT_LOOK_UNLOCKED
+	lock(mn_lock);
+#endif
+	counter = (memory[RUNNING] != 0);
+#ifndef MUT_NUMBER_FIRST
+	number = memory[SEQ];
+#endif
+#ifndef MUT_LOOK_UNLOCKED
+	mn_lock = 0;
+#endif
+#ifndef MUT_NUMBER_FIRST
+	if
+	:: number = memory[SEQ]
+	:: skip
+	fi
+#endif
+}
+
 inline sample_and_look_up()
 {
 	sample = memory[SEQ];
@@ -465,6 +521,10 @@ inline LockedFault()
 #ifndef MUT_UNSAFE_ONLY
 	check(range_set[PAGE]);
 #endif
+	if
+	:: may_look -> look_closer()
+	:: else
+	fi;
 	if
 	:: should_retry
 	:: else -> map()
@@ -598,9 +658,10 @@ init
 		fi;
 		run Memory(0);
 		run Memory(1);
-		run Invalidation(0, PAGE);
+		run Invalidation(0, PAGE, 0);
 		if
-		:: run Invalidation(1, page)
+		:: run Invalidation(1, page, 0)
+		:: kind != CACHE -> run Invalidation(1, page, 1)
 		:: kind == CACHE -> run Release(1, PAGE)
 		fi;
 		run Mapper(kind)
