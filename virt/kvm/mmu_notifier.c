@@ -597,7 +597,7 @@ kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 	 * added unseen looks for ranges later, under mn_lock, and finds this one.
 	 */
 	if (!list_empty(&kvm->gpc_list))
-		gfn_to_pfn_cache_invalidate_start(kvm, start, end);
+		gfn_to_pfn_cache_invalidate_start(kvm, range->start, range->end);
 
 	if (!first.node)
 		return 0;
