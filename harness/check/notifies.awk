@@ -38,6 +38,7 @@ BEGIN {
 		"end_under_mmu_lock|" \
 		"(__)?mmu_invalidate_(running|sample|ended_since|covers|" \
 		"range_is_empty)|(set|widen)_invalidate_range|" \
+		"mmu_invalidate_by_gfns|kvm_mmu_(invalidates|may_invalidate)_page|" \
 		"gfn_to_pfn_cache_invalidate_start|" \
 		"kvm_mmu_(gmem|attributes)_(begin|end)|" \
 		"kvm_(tdp_mmu_)?(unmap|age|test_age)_gfn(_range)?|" \

@@ -23,7 +23,7 @@
  *	lock mmu_lock			seq = mmu_invalidate_sample()
  *	kvm_mmu_invalidate_begin()	look up the pfn, which may sleep
  *	kvm_mmu_invalidate_range_add()	lock mmu_lock
- *	zap, flush TLBs			if (mmu_invalidate_retry_gfn(seq))
+ *	zap, flush TLBs			if (mmu_invalidate_retry_page(seq))
  *	unlock mmu_lock				forget the pfn, start over
  *	the mm changes			set the spte
  *	end: increment seq, then	unlock mmu_lock
@@ -272,8 +272,8 @@ static inline bool mmu_invalidate_running(struct kvm *kvm)
  * mmu_invalidate_sample() - begin the lookup of a pfn
  * @kvm: the VM
  *
- * Return: the sequence number to hand to mmu_invalidate_retry() or
- * mmu_invalidate_retry_gfn() before what was looked up is used.
+ * Return: the sequence number to hand to mmu_invalidate_retry(), or one of its
+ * variants, before what was looked up is used.
  */
 static inline unsigned long mmu_invalidate_sample(struct kvm *kvm)
 {
@@ -330,6 +330,8 @@ static inline int mmu_invalidate_retry_gfn(struct kvm *kvm,
 #ifdef CONFIG_HAVE_KVM_UNLOCKED_INVALIDATE_END
 bool kvm_mmu_invalidates_page(struct kvm *kvm, const struct kvm_memory_slot *slot,
 			      gfn_t gfn);
+bool kvm_mmu_may_invalidate_page(struct kvm *kvm,
+				 const struct kvm_memory_slot *slot, gfn_t gfn);
 
 /**
  * mmu_invalidate_retry_page() - check whether the pfn of a page may be stale
@@ -339,8 +341,8 @@ bool kvm_mmu_invalidates_page(struct kvm *kvm, const struct kvm_memory_slot *slo
  * @gfn: the guest frame
  *
  * As mmu_invalidate_retry_gfn(), but a page that is only between two ranges isn't
- * covered.  Needs ends that don't take mmu_lock: a range leaves those that are running
- * and gets its sequence number under one and the same mn_lock.
+ * covered.  Needs ends that don't take mmu_lock: then a range is removed from mn_ranges
+ * and the sequence number incremented in one section of mn_lock.
  *
  * Return: non-zero if the lookup has to be done again.
  */
@@ -378,7 +380,7 @@ mmu_invalidate_retry_page_unsafe(struct kvm *kvm, unsigned long mmu_seq,
 {
 	return (__mmu_invalidate_running(kvm) &&
 		mmu_invalidate_covers(kvm, gfn) &&
-		kvm_mmu_invalidates_page(kvm, slot, gfn)) ||
+		kvm_mmu_may_invalidate_page(kvm, slot, gfn)) ||
 	       mmu_invalidate_ended_since(kvm, mmu_seq);
 }
 #endif /* CONFIG_HAVE_KVM_UNLOCKED_INVALIDATE_END */

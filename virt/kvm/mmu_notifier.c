@@ -180,20 +180,32 @@ static __always_inline bool range_ended(struct kvm *kvm, unsigned long start,
 	return ended_with_others(kvm, start, end);
 }
 
-/* False is certain; with very many ranges it may be true spuriously. */
-static bool hva_is_covered(struct kvm *kvm, unsigned long hva)
+/*
+ * Without mn_lock this is a guess.  With it, false is certain; with very many ranges it
+ * may be true spuriously.
+ */
+static bool ranges_cover(const struct kvm_mn_ranges *ranges, unsigned long hva)
 {
-	const struct kvm_mn_ranges *ranges = &kvm->mn_ranges;
-	bool covered = false;
+	unsigned long left;
 	unsigned int i;
 
+	for (left = READ_ONCE(ranges->used); left; left &= left - 1) {
+		i = __ffs(left);
+		if (hva_page_in_range(hva, ranges->range[i].start,
+				      ranges->range[i].end))
+			return true;
+	}
+
+	return ranges->nr_others && hva_page_in_range(hva, ranges->others.start,
+						      ranges->others.end);
+}
+
+static bool hva_is_covered(struct kvm *kvm, unsigned long hva)
+{
+	bool covered;
+
 	spin_lock(&kvm->mn_lock);
-	for_each_set_bit(i, &ranges->used, BITS_PER_LONG)
-		covered |= hva_page_in_range(hva, ranges->range[i].start,
-					     ranges->range[i].end);
-	if (ranges->nr_others)
-		covered |= hva_page_in_range(hva, ranges->others.start,
-					     ranges->others.end);
+	covered = ranges_cover(&kvm->mn_ranges, hva);
 	spin_unlock(&kvm->mn_lock);
 
 	return covered;
@@ -374,25 +386,47 @@ void kvm_mmu_invalidate_end(struct kvm *kvm)
 #ifdef CONFIG_HAVE_KVM_UNLOCKED_INVALIDATE_END
 /**
  * kvm_mmu_invalidates_page() - check whether a page is being invalidated
- * @kvm: the VM
+ * @kvm: the VM, whose mmu_lock is held
  * @slot: a memslot, with kvm->srcu held
  * @gfn: a guest frame of it, which is in the range that holds all invalidations
  *
- * The host address says it as well as the gfn: what is mapped for the memslot may be
- * mapped until its srcu has been waited for, and it has the same addresses for as long.
+ * @slot and whatever replaces it have @gfn at the same address until kvm->srcu has been
+ * waited for, so the address can stand for the gfn.  One page is enough to ask about
+ * for a huge one, too: what splits or replaces it in the host announces all of it.
  *
- * Context: mmu_lock may be held.  If it isn't, the answer may be out of date.
+ * Context: mmu_lock is held.  Takes mn_lock.
  *
- * Return: true if it is, or may be.
+ * Return: false if it certainly isn't.
  */
 bool kvm_mmu_invalidates_page(struct kvm *kvm, const struct kvm_memory_slot *slot,
 			      gfn_t gfn)
 {
-	/* These have no host addresses. */
-	if (READ_ONCE(kvm->mmu_invalidate_by_gfns))
-		return true;
+	lockdep_assert_held(&kvm->mmu_lock);
 
-	return hva_is_covered(kvm, __gfn_to_hva_memslot(slot, gfn));
+	/* Invalidations by guest frames have no host address. */
+	return kvm->mmu_invalidate_by_gfns ||
+	       hva_is_covered(kvm, __gfn_to_hva_memslot(slot, gfn));
+}
+
+/**
+ * kvm_mmu_may_invalidate_page() - guess whether a page is being invalidated
+ * @kvm: the VM
+ * @slot: a memslot, with kvm->srcu held
+ * @gfn: a guest frame of it
+ *
+ * As kvm_mmu_invalidates_page(), without mn_lock: while a page really is being
+ * invalidated, many vCPUs may ask again and again.
+ *
+ * Context: any.
+ *
+ * Return: true if it probably is.
+ */
+bool kvm_mmu_may_invalidate_page(struct kvm *kvm,
+				 const struct kvm_memory_slot *slot, gfn_t gfn)
+{
+	return READ_ONCE(kvm->mmu_invalidate_by_gfns) ||
+	       data_race(ranges_cover(&kvm->mn_ranges,
+				      __gfn_to_hva_memslot(slot, gfn)));
 }
 #endif
 
@@ -523,10 +557,7 @@ static __always_inline void hva_memslot_to_gfns(const struct hva_memslot *at,
 	gfns->end = hva_to_gfn_memslot(end + PAGE_SIZE - 1, slot);
 }
 
-/*
- * Out of line: a range that changes page tables is seldom in more than one memslot.  @at
- * is the second one.
- */
+/* Out of line: the registers that this needs are saved for nobody else. */
 static noinline bool unmap_further_memslots(struct kvm *kvm,
 					    const struct mmu_notifier_range *range,
 					    struct hva_memslot at,
@@ -562,7 +593,7 @@ static __always_inline bool unmap_hva_range(struct kvm *kvm,
 	flush = kvm_unmap_gfn_range(kvm, &gfns);
 
 	at = hva_memslot_next(kvm, at, start, end);
-	if (unlikely(at.node))
+	if (at.node)
 		flush |= unmap_further_memslots(kvm, range, at, &gfns);
 
 	return flush;

@@ -20,7 +20,7 @@ position p;
   pfn = gfn_to_pfn_memslot@p(slot, gfn);
   ...
 - vmcs_write64(APIC_ACCESS_ADDR, pfn_to_hpa(pfn));
-+ if (mmu_invalidate_retry_gfn(kvm, mmu_seq, gfn)) {
++ if (mmu_invalidate_retry_page(kvm, mmu_seq, slot, gfn)) {
 + 	kvm_make_request(KVM_REQ_APIC_PAGE_RELOAD, vcpu);
 + 	read_unlock(&vcpu->kvm->mmu_lock);
 + 	goto out;

@@ -2,11 +2,11 @@
 /*
  * Test that the kernel says whom KVM waits for, and what it retries, while a range
  * doesn't end: changes of memslots wait for all ranges, the refresh of a page that
- * KVM caches for those that cover it, and a vCPU faults again and again.  It doesn't
- * for a page that is only between two ranges.  A refresh
- * that ranges overtake starts over again and again.  A memslot far from all others
- * waits for the ranges that KVM wasn't notified of, and no page that one of these
- * takes away may get into it.
+ * KVM caches for those that cover it, and a vCPU faults again and again for a page of
+ * the range.  For one that is only between two ranges it must not.  A refresh that
+ * ranges overtake starts over again and again.  A memslot far from all others waits for
+ * the ranges that KVM wasn't notified of, and no page that one of these takes away may
+ * get into it.
  *
  * What keeps the range in progress is a callback that sleeps: that of a secondary
  * MMU that is in software, in the same process.  It sleeps until the test has seen

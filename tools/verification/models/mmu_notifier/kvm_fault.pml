@@ -27,10 +27,11 @@
  *	range_ended	kvm_mmu_notifier_invalidate_range_end(), where the end
  *			doesn't take mmu_lock: range_ended(), count_ended(),
  *			waitqueue_active(), wake_up_all()
- *	begin_by_gfns	kvm_mmu_invalidate_begin(), ..._range_add() and ..._end(), in
- *	end_by_gfns	virt/kvm/mmu_notifier_gfns.c for instance
+ *	end_by_gfns	kvm_mmu_invalidate_end(), where it was kvm_mmu_invalidate_begin()
+ *			that began
  *	LockedFault	kvm_faultin_pfn(), is_page_fault_stale():
  *			mmu_invalidate_sample(), mmu_invalidate_retry_page()
+ *	look_closer	kvm_mmu_invalidates_page(), hva_is_covered()
  *	PageFault	a fault that maps under a lock of the page only, which
  *			kvm_unmap_gfn_range() takes as well:
  *			mmu_invalidate_sample(), mmu_invalidate_retry()
@@ -83,8 +84,8 @@
  *	MUT_NUMBER_FIRST	claim_fresh	it loads the sequence number before
  *						it takes mn_lock
  *	MUT_GFNS_UNSEEN		claim_fresh	it looks for ranges only
- *	MUT_UNSAFE_ONLY		claim_survives	retry_gfn_unsafe() in place of
- *						the check under mmu_lock
+ *	MUT_UNSAFE_ONLY		claim_survives	all that is checked is checked
+ *						before mmu_lock is taken
  *	MUT_GPC_NO_WAIT		claim_survives	the refresh doesn't wait for
  *						ranges
  *	MUT_GPC_WAIT_FIRST	claim_survives	it waits before it has cleared
@@ -266,9 +267,20 @@ inline range_ended()
 	count_ended_in_slots();
 #endif
 #ifndef MUT_GPC_PEEK_EARLY
-	awaited = queued;
+	/* Here, or when it has been released */
+	if
+	:: awaited = queued;
+	   peeked = 1
+	:: skip
+	fi;
 #endif
 	unlock(mn_lock);
+#ifndef MUT_GPC_PEEK_EARLY
+	if
+	:: !peeked -> awaited = queued
+	:: else
+	fi;
+#endif
 	if
 	:: awaited -> queued = 0
 	:: else
@@ -374,7 +386,7 @@ inline host_range_began()
 
 proctype Invalidation(byte w; byte page; bit gfns)
 {
-	bit must, awaited;
+	bit must, awaited, peeked;
 	byte number, counter;
 
 	if
@@ -486,6 +498,15 @@ inline look_closer()
 #endif
 }
 
+inline check_page()
+{
+	check(range_set[PAGE]);
+	if
+	:: may_look -> look_closer()
+	:: else
+	fi
+}
+
 inline sample_and_look_up()
 {
 	sample = memory[SEQ];
@@ -515,16 +536,12 @@ inline LockedFault()
 #endif
 	fi;
 #ifdef MUT_UNSAFE_ONLY
-	check(range_set[PAGE]);
+	check_page();
 #endif
 	lock(mmu_lock);
 #ifndef MUT_UNSAFE_ONLY
-	check(range_set[PAGE]);
+	check_page();
 #endif
-	if
-	:: may_look -> look_closer()
-	:: else
-	fi;
 	if
 	:: should_retry
 	:: else -> map()
