@@ -329,9 +329,9 @@ bool mn_thread_join(struct mn_thread *thread)
 
 /* ------------------------------ a subscriber ------------------------------ */
 
-/* A test that has many threads in here at once doesn't look at what was counted. */
 static void listener_started(struct mn_listener *listener)
 {
+	/* A test that has many threads in here at once doesn't look at it. */
 	data_race(listener->starts++);
 	mn_gate_pass(listener->gate);
 	if (listener->in_callback)
@@ -350,6 +350,7 @@ static int listener_start(struct mmu_notifier *mn,
 static void listener_end(struct mmu_notifier *mn,
 			 const struct mmu_notifier_range *range)
 {
+	/* As in listener_started() */
 	data_race(container_of(mn, struct mn_listener, mn)->ends++);
 }
 

@@ -424,9 +424,13 @@ bool kvm_mmu_invalidates_page(struct kvm *kvm, const struct kvm_memory_slot *slo
 bool kvm_mmu_may_invalidate_page(struct kvm *kvm,
 				 const struct kvm_memory_slot *slot, gfn_t gfn)
 {
-	return READ_ONCE(kvm->mmu_invalidate_by_gfns) ||
-	       data_race(ranges_cover(&kvm->mn_ranges,
-				      __gfn_to_hva_memslot(slot, gfn)));
+	unsigned long hva = __gfn_to_hva_memslot(slot, gfn);
+
+	if (READ_ONCE(kvm->mmu_invalidate_by_gfns))
+		return true;
+
+	/* It is only a guess. */
+	return data_race(ranges_cover(&kvm->mn_ranges, hva));
 }
 #endif
 
