@@ -380,6 +380,8 @@ static const char *path_fault_between(void)
 	create_worker(&between.holder, HOLDER, drop_page_2);
 	create_worker(&reader, "reader", read_wanted);
 	report->what = "a fault between two ranges";
+	/* Once, while no range is held: the memory for it is mapped, which needs mmap_lock. */
+	figure("retries");
 	for (i = 0; i < test.iterations; i++) {
 		if (!faults_between(&reader, TEST_MN_START) &&
 		    !faults_between(&reader, TEST_MN_END))
