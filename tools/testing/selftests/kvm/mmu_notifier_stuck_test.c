@@ -310,7 +310,7 @@ static struct {
 	uint64_t wanted;	/* gpa that the vCPU reads */
 } between;
 
-#define VAIN	1000		/* retries; there are some if others change the mm */
+#define VAIN	100		/* retries; there are some if others change the mm */
 
 static char *data_page(size_t page)
 {
