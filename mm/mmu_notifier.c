@@ -466,6 +466,7 @@ static void attach_notifier(struct mmu_notifier_subscriptions *subs, void *data)
 	sub->span = initial_span(sub->ops);
 	mmu_subscription_begins(&sub->subscribed);
 
+	WRITE_ONCE(subs->ever_wanted, subs->ever_wanted | wanted_by(sub->ops));
 	/* Whoever finds it in the list must find its callbacks here. */
 	WRITE_ONCE(subs->wants, subs->wants | wanted_by(sub->ops));
 	hlist_add_head_rcu(&sub->hlist, &subs->list);
@@ -710,18 +711,32 @@ struct mmu_notifier *mmu_notifier_get(const struct mmu_notifier_ops *ops,
 }
 EXPORT_SYMBOL_GPL(mmu_notifier_get);
 
+/* Non-static for the tests, which count the calls. */
+void mmu_notifier_wait_for_rcu(unsigned long grace_period)
+{
+	KUNIT_STATIC_STUB_REDIRECT(mmu_notifier_wait_for_rcu, grace_period);
+
+	/* No wait if that for callbacks was long enough. */
+	cond_synchronize_rcu(grace_period);
+}
+
 /*
  * Wait until nobody has any more to do with what has been taken out of the list: those
  * who are in callbacks, and those who walk the list under RCU, be it for the callbacks
  * of others.
+ *
+ * Nobody walks it under RCU before a subscriber wants that.  If none had wanted it
+ * when the subscription was taken out, a walk for one that has come since doesn't find
+ * it: see mmu_notifier_wants().  If one ever has, a walk for it may have begun, and
+ * still be at this subscription after the other one has gone.
  */
 static void wait_for_walks(struct mmu_notifier_subscriptions *subs)
 {
 	unsigned long grace_period = get_state_synchronize_rcu();
 
 	mmu_notifier_readers_wait(subs->readers, MMU_NOTIFIER_CALLBACKS);
-	/* No wait if the other one was long enough. */
-	cond_synchronize_rcu(grace_period);
+	if (READ_ONCE(subs->ever_wanted) & WANTS_UNDER_RCU)
+		mmu_notifier_wait_for_rcu(grace_period);
 }
 
 static void free_after_put(struct mmu_notifier *sub)

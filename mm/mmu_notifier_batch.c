@@ -83,12 +83,9 @@ static void count_flushed(struct mmu_notifier_deferred *deferred, long to)
 }
 
 /* Under RCU, as the callbacks of ageing: whoever leaves the list waits for both. */
-static void flush_subscribers(struct mmu_notifier_subscriptions *subs,
-			      struct mm_struct *mm)
+static void call_flush_deferred(struct mmu_notifier_subscriptions *subs,
+				struct mm_struct *mm)
 {
-	struct mmu_notifier_deferred *deferred = &subs->deferred;
-	/* A.  Pairs with B: what was dropped by those that are done is flushed. */
-	long done = atomic_long_read_acquire(&deferred->done);
 	struct mmu_notifier *sub;
 
 	rcu_read_lock();
@@ -96,6 +93,17 @@ static void flush_subscribers(struct mmu_notifier_subscriptions *subs,
 		if (mmu_notifier_should_call(sub, sub->ops->flush_deferred))
 			sub->ops->flush_deferred(sub, mm);
 	rcu_read_unlock();
+}
+
+static void flush_subscribers(struct mmu_notifier_subscriptions *subs,
+			      struct mm_struct *mm)
+{
+	struct mmu_notifier_deferred *deferred = &subs->deferred;
+	/* A.  Pairs with B: what was dropped by those that are done is flushed. */
+	long done = atomic_long_read_acquire(&deferred->done);
+
+	if (mmu_notifier_wants(subs, WANTS_DEFERRED))
+		call_flush_deferred(subs, mm);
 
 	count_flushed(deferred, done);
 }

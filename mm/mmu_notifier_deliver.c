@@ -38,16 +38,10 @@
 
 #include "mmu_notifier_internal.h"
 
-static bool wants(struct mmu_notifier_subscriptions *subs, unsigned int which)
-{
-	return READ_ONCE(subs->wants) & which;
-}
-
 /* Whether a range must look into the list */
 static bool is_list_concerned(struct mmu_notifier_subscriptions *subs)
 {
-	/* For ->readers.  Pairs with smp_wmb() in attach_locked(). */
-	return smp_load_acquire(&subs->wants) & (WANTS_START | WANTS_END);
+	return mmu_notifier_wants(subs, WANTS_START | WANTS_END);
 }
 
 /* --- ranges --------------------------------------------------------------- */
@@ -131,7 +125,7 @@ static bool must_finish(struct mmu_notifier_subscriptions *subs)
 	 * mmu_notifier_walk_end(), a full barrier.
 	 */
 	smp_rmb();
-	return wants(subs, WANTS_FINISH);
+	return mmu_notifier_wants(subs, WANTS_FINISH);
 }
 
 /*
@@ -281,7 +275,7 @@ static void end_notified(struct mmu_notifier_subscriptions *subs,
 			 struct mmu_notifier_range *range)
 {
 	range->flags &= ~MMU_NOTIFIER_RANGE_NOTIFIED;
-	if (wants(subs, WANTS_END))
+	if (mmu_notifier_wants(subs, WANTS_END))
 		list_end(subs, range);
 }
 
@@ -373,7 +367,7 @@ static __always_inline int clear_young(struct mm_struct *mm,
 	struct mmu_notifier *sub;
 	int young = 0;
 
-	if (!wants(subs, flush ? WANTS_FLUSH_YOUNG : WANTS_YOUNG) ||
+	if (!mmu_notifier_wants(subs, flush ? WANTS_FLUSH_YOUNG : WANTS_YOUNG) ||
 	    !mmu_notifier_in_span(subs, start, end))
 		return 0;
 
@@ -410,7 +404,7 @@ int __mmu_notifier_test_young(struct mm_struct *mm, unsigned long address)
 	struct mmu_notifier *sub;
 	int young = 0;
 
-	if (!wants(subs, WANTS_TEST_YOUNG) ||
+	if (!mmu_notifier_wants(subs, WANTS_TEST_YOUNG) ||
 	    !mmu_notifier_in_span(subs, address, address + 1))
 		return 0;
 
@@ -437,7 +431,7 @@ bool __mmu_notifier_young_pages_init(struct mmu_notifier_young_pages *pages,
 		pages->mm->notifier_subscriptions;
 	unsigned long nr = (end - start) >> PAGE_SHIFT;
 
-	if (!wants(subs, WANTS_YOUNG | WANTS_TEST_YOUNG) ||
+	if (!mmu_notifier_wants(subs, WANTS_YOUNG | WANTS_TEST_YOUNG) ||
 	    !mmu_notifier_in_span(subs, start, end) ||
 	    WARN_ON_ONCE(nr > MMU_NOTIFIER_YOUNG_PAGES))
 		return false;
@@ -506,7 +500,7 @@ static void ask_young_pages(struct mmu_notifier_young_pages *pages, bool clear)
 		pages->mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
 
-	if (!wants(subs, clear ? WANTS_YOUNG : WANTS_TEST_YOUNG) ||
+	if (!mmu_notifier_wants(subs, clear ? WANTS_YOUNG : WANTS_TEST_YOUNG) ||
 	    bitmap_empty(pages->asked, pages->nr))
 		return;
 
@@ -550,7 +544,7 @@ void __mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
 	struct mmu_notifier_subscriptions *subs = mm->notifier_subscriptions;
 	struct mmu_notifier *sub;
 
-	if (!wants(subs, WANTS_TLB))
+	if (!mmu_notifier_wants(subs, WANTS_TLB))
 		return;
 
 	rcu_read_lock();

@@ -80,6 +80,7 @@ struct mmu_notifier_deferred {
  *	@readers, and under RCU by those that call only what can't sleep
  * @wants: which callbacks the subscribers in @list have, see enum
  *	mmu_notifier_wants
+ * @ever_wanted: all bits that @wants has had; written under @lock
  * @span: what holds all that the subscribers in @list care for
  * @armed: this mm holds a reference of the static key; under @lock
  * @serial: of the newest subscription in @list; under @lock
@@ -102,6 +103,7 @@ struct mmu_notifier_deferred {
 struct mmu_notifier_subscriptions {
 	struct hlist_head list;
 	unsigned int wants;
+	unsigned int ever_wanted;
 	struct mmu_notifier_span span;
 	bool armed;
 	unsigned long serial;
@@ -136,6 +138,25 @@ enum mmu_notifier_wants {
 #define WANTS_SPANNED	(WANTS_START | WANTS_END | WANTS_FLUSH_YOUNG | \
 			 WANTS_YOUNG | WANTS_TEST_YOUNG)
 
+/* Those that are called under RCU, and only under RCU */
+#define WANTS_UNDER_RCU	(WANTS_FLUSH_YOUNG | WANTS_YOUNG | WANTS_TEST_YOUNG | \
+			 WANTS_TLB | WANTS_DEFERRED)
+
+/*
+ * mmu_notifier_wants - check whether a walk of the list may find one of these callbacks
+ *
+ * Every walk is behind it, but those that hold ->lock, or call release().
+ *
+ * Acquires ->readers, pairing with smp_wmb() in attach_locked(); and the list, from
+ * which everything has gone that was taken out of it, under ->lock, before a bit was
+ * set: wait_for_walks() doesn't wait for those who can't have found it.
+ */
+static inline bool mmu_notifier_wants(const struct mmu_notifier_subscriptions *subs,
+				      unsigned int which)
+{
+	return smp_load_acquire(&subs->wants) & which;
+}
+
 /**
  * struct mmu_notifier_joining - how a subscription is to appear
  * @to_list: it is to the whole mm
@@ -163,6 +184,7 @@ int mmu_notifier_key_get(bool mmap_locked);
 void mmu_notifier_key_put(void);
 void mmu_notifier_disarm_if_unused(struct mmu_notifier_subscriptions *subs);
 struct mmu_notifier_subscriptions *mmu_notifier_subscriptions_alloc(struct mm_struct *mm);
+void mmu_notifier_wait_for_rcu(unsigned long grace_period);
 
 void mmu_intervals_init(struct mmu_notifier_intervals *intervals);
 int mmu_intervals_start(struct mmu_notifier_subscriptions *subs,

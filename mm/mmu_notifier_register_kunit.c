@@ -11,10 +11,13 @@
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 
+#include "mmu_notifier_internal.h"
 #include "mmu_notifier_kunit.h"
 #include "mmu_notifier_sub_kunit.h"
 
@@ -139,6 +142,60 @@ static void unregister_by_kind(struct kunit *test)
 			if (i != gone)
 				mn_sub_unregister(test, sub[i]);
 	}
+}
+
+static unsigned int grace_periods;
+
+static void count_grace_period(unsigned long grace_period)
+{
+	grace_periods++;
+	cond_synchronize_rcu(grace_period);
+}
+
+static void nothing_to_flush(struct mmu_notifier *mn, struct mm_struct *mm)
+{
+}
+
+static void expect_grace_periods(struct kunit *test, struct mn_sub *sub,
+				 unsigned int nr)
+{
+	grace_periods = 0;
+	mn_sub_unregister(test, sub);
+	KUNIT_EXPECT_EQ(test, grace_periods, nr);
+}
+
+/* A grace period is waited for if the list may ever have been walked under RCU */
+static void unregister_under_rcu(struct kunit *test)
+{
+	const struct mmu_notifier_ops under_rcu[] = {
+		{ .clear_flush_young = mn_ages_ops.clear_flush_young },
+		{ .clear_young = mn_ages_ops.clear_young },
+		{ .test_young = mn_ages_ops.test_young },
+		{ .arch_invalidate_secondary_tlbs =
+			mn_shared_ops.arch_invalidate_secondary_tlbs },
+		{ .invalidate_range_start = mn_start_ops.invalidate_range_start,
+		  .flush_deferred = nothing_to_flush },
+	};
+	struct mn_sub *plain, *other;
+	struct mm_struct *mm;
+	int i;
+
+	kunit_activate_static_stub(test, mmu_notifier_wait_for_rcu,
+				   count_grace_period);
+	for (i = 0; i < ARRAY_SIZE(under_rcu); i++) {
+		mm = mn_test_mm(test);
+		plain = mn_sub_new(test, mm, &mn_start_ops);
+		other = mn_sub_new(test, mm, &mn_end_ops);
+		expect_grace_periods(test, other, 0);
+		other = mn_sub_new(test, mm, &mn_no_ops);
+		expect_grace_periods(test, other, 0);
+
+		/* A walk for one that has gone may still be at those that stay. */
+		other = mn_sub_new(test, mm, &under_rcu[i]);
+		expect_grace_periods(test, other, 1);
+		expect_grace_periods(test, plain, 1);
+	}
+	kunit_deactivate_static_stub(test, mmu_notifier_wait_for_rcu);
 }
 
 /* All callbacks are optional */
@@ -509,6 +566,7 @@ static struct kunit_case register_cases[] = {
 	KUNIT_CASE(register_again),
 	KUNIT_CASE(unregister_one_of_three),
 	KUNIT_CASE(unregister_by_kind),
+	KUNIT_CASE(unregister_under_rcu),
 	KUNIT_CASE(missing_ops),
 	KUNIT_CASE(get_shares),
 	KUNIT_CASE(get_tells_apart),
