@@ -28,9 +28,9 @@ void __mmu_notifier_arch_invalidate_secondary_tlbs(struct mm_struct *mm,
  * mm_has_notifiers - check whether @mm may have subscriptions
  * @mm: the address space
  *
- * While the caller holds mmap_lock, a VMA lock or a reverse map lock of the mm,
- * false is certain: a registration takes all these locks, or waits for those who
- * found no subscription.  True may be out of date.
+ * While the caller holds mmap_lock, a VMA lock or a reverse map lock of the mm, false
+ * means that no registration for ranges or TLBs has returned, nor will before the lock
+ * is released: it takes all of them, after the subscription appears.  True may be stale.
  *
  * Return: non-zero if @mm has a subscription, or may have had one.
  */
