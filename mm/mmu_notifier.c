@@ -356,7 +356,7 @@ static int attach_locked(struct mm_struct *mm,
 		subs->readers = new_readers;
 		/*
 		 * A range that finds ->wants set uses ->readers.  Pairs with
-		 * smp_load_acquire() in is_list_concerned().
+		 * smp_load_acquire() in mmu_notifier_wants().
 		 */
 		smp_wmb();
 	}
@@ -466,6 +466,10 @@ static void attach_notifier(struct mmu_notifier_subscriptions *subs, void *data)
 	sub->span = initial_span(sub->ops);
 	mmu_subscription_begins(&sub->subscribed);
 
+	/*
+	 * With the lock: who ends another subscription after this looks at it.  See
+	 * wait_for_walks().
+	 */
 	WRITE_ONCE(subs->ever_wanted, subs->ever_wanted | wanted_by(sub->ops));
 	/* Whoever finds it in the list must find its callbacks here. */
 	WRITE_ONCE(subs->wants, subs->wants | wanted_by(sub->ops));

@@ -82,7 +82,7 @@ static void count_flushed(struct mmu_notifier_deferred *deferred, long to)
 		;
 }
 
-/* Under RCU, as the callbacks of ageing: whoever leaves the list waits for both. */
+/* Under RCU, as the callbacks of ageing: for both see wait_for_walks(). */
 static void call_flush_deferred(struct mmu_notifier_subscriptions *subs,
 				struct mm_struct *mm)
 {

@@ -147,9 +147,10 @@ enum mmu_notifier_wants {
  *
  * Every walk is behind it, but those that hold ->lock, or call release().
  *
- * Acquires ->readers, pairing with smp_wmb() in attach_locked(); and the list, from
- * which everything has gone that was taken out of it, under ->lock, before a bit was
- * set: wait_for_walks() doesn't wait for those who can't have found it.
+ * Acquires ->readers, pairing with smp_wmb() in attach_locked().  And whoever sees a bit
+ * doesn't find what was taken out of the list before the bit was set, for which
+ * wait_for_walks() doesn't wait: pairs with ->lock, from unlink_notifier() in one section
+ * to attach_notifier() in a later one.
  */
 static inline bool mmu_notifier_wants(const struct mmu_notifier_subscriptions *subs,
 				      unsigned int which)

@@ -7,7 +7,8 @@
  * Two pages of one mm, each in a folio of its own, and a subscriber like KVM, which has an
  * spte for each, under mmu_lock, and a TLB.  Two tasks reclaim, each a folio of its own:
  * one of them twice, as it is mapped again and used; the other once, which is
- * there for what two do to each other's flushes.
+ * there for what two do to each other's flushes.  The subscriber is there from the
+ * beginning, or comes meanwhile; it may leave.
  *
  * What stands for what:
  *
@@ -20,13 +21,17 @@
  *			what the host has mapped
  *	Cpu		the guest, by its TLB
  *	Protect		kvm_mmu_slot_gfn_write_protect() with the flush of its caller
- *	Release		call_release(), once
+ *	Join		attach_notifier()
+ *	Release		call_release(), once, and unlink_notifier()
+ *	in_list, wants	whether the subscriber is in the list, and WANTS_DEFERRED
  *	begun, done, flushed	of struct mmu_notifier_deferred
  *	dropped, kvm_flushed	kvm->mn_dropped, kvm->mn_flushed
  *	flush_all	flush_subscribers()
  *	kvm_flush	kvm_flush_deferred()
  *	invalidating	ranges in progress that cover the page: the guest's faults look
- *			at it under mmu_lock, see kvm_fault.pml
+ *			at it under mmu_lock, see kvm_fault.pml.  It is there for those, too,
+ *			that have missed the subscriber: registration waits for them before
+ *			the guest may fault, see register.pml
  *
  * A page table entry is changed in one step, as it is under its lock; so is the spte, but
  * for what mmu_lock is there for.  A TLB entry that is clean becomes dirty only by way of
@@ -70,6 +75,9 @@
  *						in progress
  *	MUT_FILL_NO_FLUSH	claim_mapped	a page is mapped without a flush
  *	MUT_PROTECT_NO_FLUSH	claim_protect	write-protection looks only at the spte
+ *	MUT_WANTS_LATE		claim_locked	WANTS_DEFERRED is set when the subscriber is
+ *						in the list
+ *	MUT_UNWANTED_FIRST	claim_released	it is cleared, and then release() called
  *	MUT_RELEASE_NO_FLUSH	claim_released	release() is all there is
  *	MUT_RELEASE_FLUSH_FIRST	claim_released	it is called after the flush
  */
@@ -91,6 +99,7 @@ bit dirty[2];		/* the folio, for the host */
 bit unsaved[2];		/* it isn't what the host would read back */
 byte invalidating[2];
 bit mmu_lock;
+bit in_list, wants;
 bit released;
 
 byte begun, done, flushed;
@@ -208,7 +217,10 @@ inline flush_all()
 #ifdef MUT_FLUSHED_EARLY
 	flushed = (sample > flushed -> sample : flushed);
 #endif
-	kvm_flush();
+	if
+	:: wants -> kvm_flush()
+	:: else
+	fi;
 #ifdef MUT_SAMPLE_LATE
 	sample = done;
 #endif
@@ -243,7 +255,10 @@ inline deferred_start(p)
 #ifndef MUT_BEGUN_LATE
 	begun++;
 #endif
-	kvm_drop(p);
+	if
+	:: in_list -> kvm_drop(p)
+	:: atomic { !in_list -> invalidating[p]++ }
+	fi;
 #ifdef MUT_BEGUN_LATE
 	begun++;
 #endif
@@ -255,7 +270,14 @@ inline later_start(p)
 #ifdef MUT_KEEP_OUT_FIRST
 	keep_out();
 #endif
-	kvm_zap(p);
+	if
+	:: in_list -> kvm_zap(p)
+#ifndef MUT_FAULT_INSIDE
+	:: atomic { !in_list -> invalidating[p]++ }
+#else
+	:: !in_list
+#endif
+	fi;
 #if !defined(MUT_NO_KEEP_OUT) && !defined(MUT_KEEP_OUT_FIRST)
 	keep_out()
 #endif
@@ -374,7 +396,8 @@ end:
 	do
 	:: atomic { !mapped[p] && !locked[p] && !invalidating[p] -> mapped[p] = 1 }
 	:: atomic {
-		mapped[p] && !spte[p] && !invalidating[p] && !mmu_lock && !released ->
+		mapped[p] && !spte[p] && !invalidating[p] && !mmu_lock &&
+		in_list && !released ->
 		spte[p] = CLEAN
 	   }
 	od
@@ -413,11 +436,25 @@ proctype Protect(bit p)
 	unlock_mmu()
 }
 
+proctype Join()
+{
+#ifndef MUT_WANTS_LATE
+	wants = 1;
+#endif
+	in_list = 1;
+#ifdef MUT_WANTS_LATE
+	wants = 1
+#endif
+}
+
 proctype Release()
 {
 	byte sample, kvm_sample;
 
 	released = 1;
+#ifdef MUT_UNWANTED_FIRST
+	wants = 0;
+#endif
 #ifdef MUT_RELEASE_FLUSH_FIRST
 	keep_out();
 #endif
@@ -436,18 +473,23 @@ proctype Release()
 #if !defined(MUT_RELEASE_NO_FLUSH) && !defined(MUT_RELEASE_FLUSH_FIRST)
 	keep_out();
 #endif
-	CLAIM(claim_released, !tlb[0] && !tlb[1])
+	CLAIM(claim_released, !tlb[0] && !tlb[1]);
+	in_list = 0;
+	wants = 0
 }
 
 init
 {
 	atomic {
 		mapped[0] = 1; mapped[1] = 1;
-		spte[1] = CLEAN; tlb[1] = CLEAN;
 		run Reclaim(0);
 		run Reclaim(1);
 		run Fault(0);
 		run Cpu(0);
+		if
+		:: run Join()
+		:: in_list = 1; wants = 1; spte[1] = CLEAN; tlb[1] = CLEAN
+		fi;
 		if
 		:: run Later(0)
 		:: run Fill(0)

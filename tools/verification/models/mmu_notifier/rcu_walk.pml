@@ -28,7 +28,8 @@
  *	MUT_WANTED_NOW	claim_alive	it is if an ager is in the list now
  *	MUT_LOOK_FIRST	claim_alive	a subscriber looks at ->ever_wanted, then leaves
  *	MUT_EVER_LATE	claim_alive	->ever_wanted is set without the lock, afterwards
- *	MUT_NO_ACQUIRE	claim_alive	a walk reads the list before ->wants
+ *	MUT_NO_ACQUIRE	claim_alive	a walk reads the list before ->wants; nothing would
+ *					be wrong with that if all waited
  */
 
 #define PLAIN	0
@@ -60,20 +61,20 @@ end:
 	do
 	:: true ->
 #ifdef MUT_NO_ACQUIRE
+	   inside = 1;
 	   read_list();
 #endif
 	   if
 	   :: wants ->
-		inside = 1;
 #ifndef MUT_NO_ACQUIRE
+		inside = 1;
 		read_list();
 #endif
 		CLAIM(claim_alive, !seen[PLAIN] || !freed[PLAIN]);
-		CLAIM(claim_alive, !seen[AGER] || !freed[AGER]);
-		inside = 0
+		CLAIM(claim_alive, !seen[AGER] || !freed[AGER])
 	   :: else
 	   fi;
-	   d_step { seen[PLAIN] = 0; seen[AGER] = 0 }
+	   d_step { inside = 0; seen[PLAIN] = 0; seen[AGER] = 0 }
 	od
 }
 
