@@ -126,6 +126,8 @@ static inline bool kvm_age_is_asked(const struct kvm_gfn_range *range, gfn_t gfn
 
 	if (!age)
 		return true;
+	if (nr == 1)
+		return test_bit(gfn - age->first, age->asked);
 
 	bit = max(gfn, range->start) - age->first;
 	end = min(gfn + nr, range->end) - age->first;
@@ -149,6 +151,10 @@ static inline bool kvm_age_is_young(const struct kvm_gfn_range *range, gfn_t gfn
 
 	if (!age)
 		return true;
+	if (nr == 1) {
+		__set_bit(gfn - age->first, age->young);
+		return false;
+	}
 
 	bit = max(gfn, range->start) - age->first;
 	end = min(gfn + nr, range->end) - age->first;
