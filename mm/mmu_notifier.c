@@ -467,7 +467,7 @@ static void attach_notifier(struct mmu_notifier_subscriptions *subs, void *data)
 	mmu_subscription_begins(&sub->subscribed);
 
 	/*
-	 * With the lock: who ends another subscription after this looks at it.  See
+	 * Under the lock, so that whoever unlinks a subscription after this sees it in
 	 * wait_for_walks().
 	 */
 	WRITE_ONCE(subs->ever_wanted, subs->ever_wanted | wanted_by(sub->ops));
@@ -729,10 +729,10 @@ void mmu_notifier_wait_for_rcu(unsigned long grace_period)
  * who are in callbacks, and those who walk the list under RCU, be it for the callbacks
  * of others.
  *
- * Nobody walks it under RCU before a subscriber wants that.  If none had wanted it
- * when the subscription was taken out, a walk for one that has come since doesn't find
- * it: see mmu_notifier_wants().  If one ever has, a walk for it may have begun, and
- * still be at this subscription after the other one has gone.
+ * The list is walked under RCU only for callbacks in WANTS_UNDER_RCU.  If no subscriber
+ * had one when a subscription was unlinked, a walk for a subscriber that joined later
+ * can't find it: see mmu_notifier_wants().  If one ever had, a walk for it may still be
+ * at the subscription that was unlinked, even after that subscriber has left.
  */
 static void wait_for_walks(struct mmu_notifier_subscriptions *subs)
 {

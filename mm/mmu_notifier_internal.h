@@ -145,12 +145,12 @@ enum mmu_notifier_wants {
 /*
  * mmu_notifier_wants - check whether a walk of the list may find one of these callbacks
  *
- * Every walk is behind it, but those that hold ->lock, or call release().
+ * Every walk checks it first, except those that hold ->lock, or call release().
  *
- * Acquires ->readers, pairing with smp_wmb() in attach_locked().  And whoever sees a bit
- * doesn't find what was taken out of the list before the bit was set, for which
- * wait_for_walks() doesn't wait: pairs with ->lock, from unlink_notifier() in one section
- * to attach_notifier() in a later one.
+ * The acquire pairs with smp_wmb() in attach_locked(), for ->readers.  It also pairs with
+ * ->lock, from unlink_notifier() in one section to attach_notifier() in a later one: a
+ * walk that sees the bit of the second can't find what the first has unlinked, for which
+ * wait_for_walks() may not have waited.
  */
 static inline bool mmu_notifier_wants(const struct mmu_notifier_subscriptions *subs,
 				      unsigned int which)

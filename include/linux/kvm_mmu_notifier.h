@@ -136,7 +136,7 @@ static inline bool kvm_age_is_asked(const struct kvm_gfn_range *range, gfn_t gfn
 
 /**
  * kvm_age_is_young() - take note of a mapping that is young
- * @range: what the handler was given
+ * @range: what the handler was given; kvm_age_is_asked() was true
  * @gfn: the first gfn that the mapping has
  * @nr: how many it has; some of them are in the range
  *
