@@ -51,8 +51,8 @@ log=$logs/${logname:=boot-$run}.log
 bzimage=$build/kernel-$kernel/arch/x86/boot/bzImage
 image=$build/swap-$logname.img
 qemu=
-# What stops a broken machine, but not a slow one: see DEFAULT_HUNG_TASK_TIMEOUT, too
-deadly=(softlockup_panic=1 watchdog_thresh=60 sysctl.kernel.hung_task_panic=1
+# What stops a broken machine
+deadly=(softlockup_panic=1 sysctl.kernel.hung_task_panic=1
 	sysctl.kernel.panic_on_rcu_stall=1)
 
 # our_functions: the functions of the files that the series adds
