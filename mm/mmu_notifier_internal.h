@@ -146,15 +146,16 @@ enum mmu_notifier_wants {
  * mmu_notifier_wants - check whether a walk of the list may find one of these callbacks
  *
  * Every walk checks it first, except those that hold ->lock, or call release().
- *
- * The acquire pairs with smp_wmb() in attach_locked(), for ->readers.  It also pairs with
- * ->lock, from unlink_notifier() in one section to attach_notifier() in a later one: a
- * walk that sees the bit of the second can't find what the first has unlinked, for which
- * wait_for_walks() may not have waited.
  */
 static inline bool mmu_notifier_wants(const struct mmu_notifier_subscriptions *subs,
 				      unsigned int which)
 {
+	/*
+	 * Pairs with smp_wmb() in attach_locked(), for ->readers; and with ->lock, from
+	 * unlink_notifier() in one section to attach_notifier() in a later one: a walk
+	 * that sees the bit of the second can't find what the first has unlinked, for
+	 * which wait_for_walks() may not have waited.
+	 */
 	return smp_load_acquire(&subs->wants) & which;
 }
 
