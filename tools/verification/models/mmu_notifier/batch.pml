@@ -29,9 +29,9 @@
  *	flush_all	flush_subscribers()
  *	kvm_flush	kvm_flush_deferred()
  *	invalidating	ranges in progress that cover the page: the guest's faults look
- *			at it under mmu_lock, see kvm_fault.pml.  It is there for those, too,
- *			that have missed the subscriber: registration waits for them before
- *			the guest may fault, see register.pml
+ *			at it under mmu_lock, see kvm_fault.pml.  It counts those that have
+ *			missed the subscriber, too: registration waits for them before the
+ *			guest may fault, see register.pml
  *
  * A page table entry is changed in one step, as it is under its lock; so is the spte, but
  * for what mmu_lock is there for.  A TLB entry that is clean becomes dirty only by way of

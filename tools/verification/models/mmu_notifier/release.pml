@@ -27,7 +27,8 @@
  *
  * What is under mmu_notifier_subscriptions::lock is one atomic step.  There
  * is the set of readers and, for each that waits, the readers it still waits for;
- * readers.pml has how.  RCU is the same with its only reader.
+ * readers.pml has how.  RCU is the same with its only reader; rcu_walk.pml has when it is
+ * waited for.
  * exit_mmap() delivers ranges too, but then no subscriber is left to be notified,
  * and the claim is that nothing is mapped any more.
  *
