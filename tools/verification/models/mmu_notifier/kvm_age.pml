@@ -36,7 +36,7 @@
  * the look for it and the spte; and longer sections keep it from being freed for longer.
  *
  * TLBs are left out: ageing without a flush leaves them alone, and all others flush.  So
- * is what the sptes below one that was split do.
+ * is what becomes of the sptes below one that was split: kvm_age_split.pml has that.
  *
  * Claims:
  *
