@@ -10,10 +10,15 @@
  * The least of several repeats is the value: an interrupt, or work that the
  * kernel had put off, can only add to it.  The spread is how far the median is
  * above the least.
+ *
+ * Each repeat begins when that work is done, and as long after a tick as the others.
+ * Otherwise it is chance how many callbacks of RCU, by which munmap() frees much, are
+ * those of the repeat before, and how many are left to the next one.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <x86intrin.h>
 
@@ -21,6 +26,7 @@
 
 #define MOST_REPEATS		32
 #define LOOPS			1000000ul
+#define SETTLE_NS		100000000l	/* many ticks, and no part of one */
 
 static double per_instruction;		/* what the counter grows by */
 
@@ -113,6 +119,21 @@ void row(const char *unit, double value, double spread, double calls,
 	va_end(args);
 }
 
+static void settle(void)
+{
+	struct timespec until;
+	int ret;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &until))
+		err(1, "clock_gettime");
+	until.tv_nsec = (until.tv_nsec / SETTLE_NS + 2) * SETTLE_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	ret = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+	if (ret)
+		errx(1, "clock_nanosleep: %s", strerror(ret));
+}
+
 void measure(const struct job *job, const char *unit, const char *fmt, ...)
 {
 	uint64_t (*count)(void) = job->count ?: counter;
@@ -127,6 +148,7 @@ void measure(const struct job *job, const char *unit, const char *fmt, ...)
 	for (i = 0; i < repeats + 2; i++) {
 		if (job->prepare)
 			job->prepare();
+		settle();
 		subscribers = current_subscribers;
 		calls = callbacks(subscribers);
 		begin = count();
