@@ -162,8 +162,11 @@ static void expect_answer(struct kunit *test,
 	unsigned int i, young = 0;
 
 	for (i = first; i < first + nr; i++) {
-		bool expected = !((i - first) % 3) && (!(i % 2) || !(i % 5));
+		bool asked = !((i - first) % 3);
+		bool expected = asked && (!(i % 2) || !(i % 5));
 
+		KUNIT_EXPECT_EQ_MSG(test, mmu_notifier_is_asked(pages, mn_page(i)),
+				    asked, "page %u", i);
 		KUNIT_EXPECT_EQ_MSG(test, mmu_notifier_was_young(pages, mn_page(i)),
 				    expected, "page %u", i);
 		young += expected;
@@ -311,6 +314,7 @@ static void expect_nobody(struct kunit *test, struct mm_struct *mm,
 	KUNIT_EXPECT_FALSE(test, mmu_notifier_was_young(pages, mn_page(first)));
 	/* It is allowed, and does nothing. */
 	mmu_notifier_ask_young(pages, mn_page(first));
+	KUNIT_EXPECT_FALSE(test, mmu_notifier_is_asked(pages, mn_page(first)));
 	mmu_notifier_test_young_pages(pages);
 	mmu_notifier_clear_young_pages(pages);
 	KUNIT_EXPECT_FALSE(test, mmu_notifier_was_young(pages, mn_page(first)));

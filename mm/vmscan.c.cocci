@@ -128,3 +128,34 @@ lru_gen_look_around(...)
 +	}
 	... when any
 }
+
+// Whether a page is one that would be aged has been found out to ask for it.
+// expect 2
+@walk_folio@
+identifier f;
+expression vma, addr, can_swap;
+position p;
+@@
+f(...)
+{
+	<...
+-	pfn = get_pte_pfn@p(ptent, vma, addr, pgdat);
+-	if (pfn == -1)
+-		continue;
+-
+-	folio = get_pfn_folio(pfn, memcg, pgdat, can_swap);
++	folio = get_asked_folio(&pages, ptent, vma, addr, memcg, pgdat, can_swap);
+	...>
+}
+
+// expect 2
+@walk_pfn@
+identifier f =~ "^(walk_pte_range|lru_gen_look_around)$";
+position p;
+@@
+f(...)
+{
+	<...
+-	unsigned long pfn@p;
+	...>
+}

@@ -125,6 +125,27 @@ static inline void mmu_notifier_ask_young(struct mmu_notifier_young_pages *pages
 }
 
 /**
+ * mmu_notifier_is_asked - check whether a page is asked for
+ * @pages: the pages of a part of a page table
+ * @address: the page's address, one of those that @pages was initialised with
+ *
+ * Whoever asks only for pages that fulfil some condition need not look twice.
+ *
+ * Context: any.
+ *
+ * Return: true if mmu_notifier_ask_young() was called for it, and there is a subscriber
+ * to ask.
+ */
+static inline bool
+mmu_notifier_is_asked(const struct mmu_notifier_young_pages *pages,
+		      unsigned long address)
+{
+	return pages->nr &&
+	       test_bit(mmu_notifier_young_pages_index(pages, address),
+			pages->asked);
+}
+
+/**
  * mmu_notifier_clear_young_pages - test and clear accessed bits of secondary MMUs
  * @pages: those that were asked for
  *
@@ -207,6 +228,13 @@ mmu_notifier_young_pages_init(struct mmu_notifier_young_pages *pages,
 static inline void mmu_notifier_ask_young(struct mmu_notifier_young_pages *pages,
 					  unsigned long address)
 {
+}
+
+static inline bool
+mmu_notifier_is_asked(const struct mmu_notifier_young_pages *pages,
+		      unsigned long address)
+{
+	return false;
 }
 
 static inline void
