@@ -109,6 +109,15 @@ mmu_notifier_young_pages_index(const struct mmu_notifier_young_pages *pages,
 	return (address - pages->start) >> PAGE_SHIFT;
 }
 
+/* Whether the page has a bit in @bitmap, which is one of those of @pages */
+static inline bool
+mmu_notifier_young_pages_test(const struct mmu_notifier_young_pages *pages,
+			      const unsigned long *bitmap, unsigned long address)
+{
+	return pages->nr &&
+	       test_bit(mmu_notifier_young_pages_index(pages, address), bitmap);
+}
+
 /**
  * mmu_notifier_ask_young - ask for a page
  * @pages: the pages of a part of a page table
@@ -140,9 +149,7 @@ static inline bool
 mmu_notifier_is_asked(const struct mmu_notifier_young_pages *pages,
 		      unsigned long address)
 {
-	return pages->nr &&
-	       test_bit(mmu_notifier_young_pages_index(pages, address),
-			pages->asked);
+	return mmu_notifier_young_pages_test(pages, pages->asked, address);
 }
 
 /**
@@ -188,9 +195,7 @@ static inline bool
 mmu_notifier_was_young(const struct mmu_notifier_young_pages *pages,
 		       unsigned long address)
 {
-	return pages->nr &&
-	       test_bit(mmu_notifier_young_pages_index(pages, address),
-			pages->young);
+	return mmu_notifier_young_pages_test(pages, pages->young, address);
 }
 
 /**
